@@ -1,0 +1,200 @@
+"""The geometry of a sliding window: padding, output size, and which pixel lies behind which output.
+
+Output i of an axis sees, through tap k of the kernel, the input pixel
+
+    i * stride + k * dilation - before
+
+and where that index falls outside 0 .. size - 1 it sees padding. Convolution, transposed convolution and
+pooling all read their geometry here and nowhere else.
+
+Source: tf.nn.convolution ("Note on padding"); Dumoulin & Visin, arXiv:1603.07285.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from numpycnn.ops.arguments import fail, integer, pair
+
+BLOCK_BYTES = 2**21
+"""The most window values, in bytes, that exist at one time: small enough to stay in a core's cache."""
+
+
+class Axis(NamedTuple):
+    """One axis of a sliding window, in pixels."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+    before: int
+    after: int
+    output: int
+
+    @property
+    def extent(self) -> int:
+        """Pixels from the first tap of the kernel to its last, both included."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def tap(self, k: int, start: int = 0, stop: int | None = None) -> tuple[slice, slice]:
+        """Tap k over the outputs start .. stop - 1: (outputs that see a real pixel, the pixels they see).
+
+        The output slice counts from `start`. Both slices have the same length, possibly zero.
+        """
+        stop = self.output if stop is None else stop
+        offset = k * self.dilation - self.before
+        first = max(start, -(offset // self.stride))
+        last = max(first, min(stop, (self.size - 1 - offset) // self.stride + 1))
+        pixel = first * self.stride + offset
+        return (
+            slice(first - start, last - start),
+            slice(
+                pixel, pixel + (last - first - 1) * self.stride + 1 if last > first else pixel, self.stride
+            ),
+        )
+
+
+class Window(NamedTuple):
+    """The two axes of an image under a sliding window."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def output_shape(self) -> tuple[int, int]:
+        return self.rows.output, self.columns.output
+
+    @property
+    def taps(self) -> list[tuple[int, int]]:
+        """Every (a, b) of the kernel, in row order: the order in which "first of the window" is meant."""
+        return list(np.ndindex(self.rows.kernel, self.columns.kernel))
+
+
+class Block(NamedTuple):
+    """A rectangle of outputs over some images: slices without step into batch, output rows, output columns."""
+
+    images: slice
+    rows: slice
+    columns: slice
+
+
+def sliding_window(op, image_shape, kernel_size, *, strides=1, padding="valid", dilation_rate=1) -> Window:
+    """The window geometry of an op over images of (height, width).
+
+    Raises: ValueError or TypeError naming `op` for a kernel, stride or dilation below 1, an unknown padding,
+    or a kernel larger than its padded input.
+    """
+    kernel_size = pair(op, "kernel_size", kernel_size)
+    strides = pair(op, "strides", strides)
+    dilation_rate = pair(op, "dilation_rate", dilation_rate)
+    pads = explicit_pads(op, padding)
+    return Window(
+        *(
+            _axis(op, name, size, *rest, padding if pads is None else pads[i])
+            for i, (name, size, *rest) in enumerate(
+                zip(("height", "width"), image_shape, kernel_size, strides, dilation_rate, strict=True)
+            )
+        )
+    )
+
+
+def explicit_pads(op, padding) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """((top, bottom), (left, right)) where padding is given in pixels; None for "valid" and "same"."""
+    if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            fail(
+                op,
+                'padding must be "valid", "same", an integer or ((top, bottom), (left, right))',
+                padding=padding,
+            )
+        return None
+    if np.ndim(padding) == 0:
+        return ((integer(op, "padding", padding, least=0),) * 2,) * 2
+    if np.shape(padding) != (2, 2):
+        fail(
+            op,
+            'padding must be "valid", "same", an integer or ((top, bottom), (left, right))',
+            padding=padding,
+        )
+    (top, bottom), (left, right) = padding
+    return pair(op, "padding", (top, bottom), least=0), pair(op, "padding", (left, right), least=0)
+
+
+def _axis(op, name, size, kernel, stride, dilation, padding) -> Axis:
+    extent = dilation * (kernel - 1) + 1
+    if padding == "same":
+        output = -(-size // stride)
+        total = max(0, (output - 1) * stride + extent - size)
+        return Axis(size, kernel, stride, dilation, total // 2, total - total // 2, output)
+    before, after = (0, 0) if padding == "valid" else padding
+    if extent > size + before + after:
+        fail(
+            op,
+            f"the kernel must fit the padded {name}: {dilation} * ({kernel} - 1) + 1 = {extent} must be at most "
+            f"{before} + {size} + {after} = {before + size + after}",
+            padding=padding,
+        )
+    output = (size + before + after - extent) // stride + 1
+    return Axis(size, kernel, stride, dilation, before, after, output)
+
+
+def blocks(window: Window, batch: int, window_bytes: int) -> Iterator[Block]:
+    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most BLOCK_BYTES together."""
+    height, width = window.output_shape
+    budget = max(1, BLOCK_BYTES // max(1, window_bytes))
+    columns = min(max(1, width), budget)
+    rows = min(max(1, height), max(1, budget // columns))
+    images = min(max(1, batch), max(1, budget // (columns * rows)))
+    for n in range(0, batch, images):
+        for i in range(0, height, rows):
+            for j in range(0, width, columns):
+                yield Block(
+                    slice(n, min(n + images, batch)),
+                    slice(i, min(i + rows, height)),
+                    slice(j, min(j + columns, width)),
+                )
+
+
+def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) -> np.ndarray:
+    """The windows behind a block of outputs, as a read-only view: (images, rows, columns, kh, kw, channels).
+
+    Only the pixels under this block are copied, and only where the block reaches into padding.
+    """
+    slab = _slab(x[block.images], window, block, fill)
+    batch, _, _, channels = slab.shape
+    sn, sh, sw, sc = slab.strides
+    (rows, columns), (images, i, j) = window, block
+    return as_strided(
+        slab,
+        (batch, i.stop - i.start, j.stop - j.start, rows.kernel, columns.kernel, channels),
+        (sn, sh * rows.stride, sw * columns.stride, sh * rows.dilation, sw * columns.dilation, sc),
+        writeable=False,
+    )
+
+
+def _slab(x, window, block, fill):
+    """The padded pixels that a block of outputs sees, a view of x where no padding is among them."""
+    cuts, pads = [], []
+    for axis, outputs in zip(window, block[1:], strict=True):
+        first = outputs.start * axis.stride - axis.before
+        stop = (outputs.stop - 1) * axis.stride - axis.before + axis.extent
+        low, high = min(max(first, 0), axis.size), max(min(stop, axis.size), 0)
+        cuts.append(slice(low, max(low, high)))
+        pads.append((low - first, stop - max(low, high)))
+    inside = x[:, cuts[0], cuts[1]]
+    if not any(map(any, pads)):
+        return inside
+    return np.pad(inside, ((0, 0), *pads, (0, 0)), constant_values=fill)
+
+
+def add_tap(dx: np.ndarray, values: np.ndarray, window: Window, block: Block, a: int, b: int) -> None:
+    """Add what flows back through tap (a, b) of a block's windows onto the pixels it came from, in place.
+
+    values: (images, rows, columns, channels) of the block. What belongs to padding is dropped. Over all taps
+    this is the adjoint of `window_view`.
+    """
+    rows_out, rows_in = window.rows.tap(a, block.rows.start, block.rows.stop)
+    columns_out, columns_in = window.columns.tap(b, block.columns.start, block.columns.stop)
+    dx[block.images, rows_in, columns_in] += values[:, rows_out, columns_out]

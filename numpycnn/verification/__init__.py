@@ -1,0 +1,1 @@
+"""Two implementations side by side: scaled errors, and where they first differ."""
