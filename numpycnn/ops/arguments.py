@@ -31,15 +31,11 @@ def floating(op: str, **arrays) -> list:
     given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
     for name, array in given.items():
         if array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
-            raise TypeError(
-                f"{op}: {name} must be float16, float32, float64 or integer; got {name} {array.dtype}."
-            )
+            raise TypeError(f"{op}: {name} must be float16, float32, float64 or integer; got {name} {array.dtype}.")
     dtype = np.result_type(*(array.dtype.newbyteorder("=") for array in given.values()))
     if dtype.kind != "f":
         dtype = np.dtype(np.float64)
-    return [
-        None if array is None else given[name].astype(dtype, copy=False) for name, array in arrays.items()
-    ]
+    return [None if array is None else given[name].astype(dtype, copy=False) for name, array in arrays.items()]
 
 
 def accumulator(dtype) -> np.dtype:

@@ -54,9 +54,7 @@ def conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=
     """
     dy, x, kernel = floating("conv2d_backward", dy=dy, x=x, kernel=kernel)
     window = conv2d_window("conv2d_backward", x, kernel, None, strides, padding, dilation_rate, groups)
-    check_shape(
-        "conv2d_backward", (len(x), *window.output_shape, kernel.shape[3]), "the shape of the output", dy=dy
-    )
+    check_shape("conv2d_backward", (len(x), *window.output_shape, kernel.shape[3]), "the shape of the output", dy=dy)
     return (
         correlate_to_input(dy, kernel, window, groups),
         correlate_to_kernel(dy, x, kernel.shape, window, groups),
@@ -105,15 +103,11 @@ def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dila
         windows, dy_block = window_view(x, window, block), dy_by_input[block].astype(dtype, copy=False)
         for a, b in window.taps:
             add_tap(dx, (dy_block * kernel[a, b]).sum(axis=-1), window, block, a, b)
-            dkernel[a, b] += np.einsum(
-                "nijc,nijcm->cm", windows[:, :, :, a, b].astype(dtype, copy=False), dy_block
-            )
+            dkernel[a, b] += np.einsum("nijc,nijcm->cm", windows[:, :, :, a, b].astype(dtype, copy=False), dy_block)
     return dx.astype(x.dtype, copy=False), dkernel.astype(x.dtype, copy=False), sum_per_channel(dy)
 
 
-def separable_conv2d(
-    x, depthwise_kernel, pointwise_kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1
-):
+def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1):
     """A depthwise convolution that looks around, then a 1x1 convolution that mixes the channels.
 
     y = conv2d(depthwise_conv2d(x, depthwise_kernel, strides, padding, dilation_rate), pointwise_kernel, bias)
@@ -215,9 +209,7 @@ def _columns(x, window, block, groups):
     count = int(np.prod(windows.shape[:3]))
     taps, channels = len(window.taps), x.shape[3]
     grouped = windows.reshape(count, taps, groups, channels // groups).transpose(2, 0, 1, 3)
-    return grouped.reshape(groups, count, taps * (channels // groups)).astype(
-        accumulator(x.dtype), copy=False
-    )
+    return grouped.reshape(groups, count, taps * (channels // groups)).astype(accumulator(x.dtype), copy=False)
 
 
 def _group(y, groups, dtype):

@@ -50,9 +50,7 @@ class Axis(NamedTuple):
         pixel = first * self.stride + offset
         return (
             slice(first - start, last - start),
-            slice(
-                pixel, pixel + (last - first - 1) * self.stride + 1 if last > first else pixel, self.stride
-            ),
+            slice(pixel, pixel + (last - first - 1) * self.stride + 1 if last > first else pixel, self.stride),
         )
 
 

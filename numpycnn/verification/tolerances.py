@@ -47,9 +47,7 @@ def scaled_error(y, reference, scale, *, length=1, dtype=None, constant=SUM) -> 
     NaN and infinities must stand at the same places in both; where they do not, the error is infinite.
     """
     y, reference = np.asarray(y), np.asarray(reference, np.float64)
-    allowed = tolerance(
-        reference, scale, length=length, dtype=y.dtype if dtype is None else dtype, constant=constant
-    )
+    allowed = tolerance(reference, scale, length=length, dtype=y.dtype if dtype is None else dtype, constant=constant)
     y = y.astype(np.float64)
     finite = np.isfinite(reference)
     if not np.array_equal(y[~finite], reference[~finite], equal_nan=True) or not np.isfinite(y[finite]).all():

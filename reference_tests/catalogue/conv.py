@@ -28,9 +28,7 @@ def conv2d_cases(draw):
     groups = draw(st.integers(1, 3))
     batch, channels, filters = draw(distinct((0, 3), (1, 5), (1, 5)))
     bias = draw(st.sampled_from([None, (filters * groups,)]))
-    drawn = draw(
-        arrays(x=(batch, *image, channels * groups), kernel=(*kernel, channels, filters * groups), bias=bias)
-    )
+    drawn = draw(arrays(x=(batch, *image, channels * groups), kernel=(*kernel, channels, filters * groups), bias=bias))
     return Case(drawn, {**options, "groups": groups})
 
 
@@ -39,9 +37,7 @@ def depthwise_cases(draw):
     image, kernel, options = draw(geometries())
     batch, channels, multiplier = draw(distinct((0, 3), (1, 5), (1, 4)))
     bias = draw(st.sampled_from([None, (channels * multiplier,)]))
-    return Case(
-        draw(arrays(x=(batch, *image, channels), kernel=(*kernel, channels, multiplier), bias=bias)), options
-    )
+    return Case(draw(arrays(x=(batch, *image, channels), kernel=(*kernel, channels, multiplier), bias=bias)), options)
 
 
 @st.composite

@@ -63,9 +63,7 @@ def check_backward(op: Op, case: Case, dtype, rng: np.random.Generator) -> None:
 def check_adjoint(op: Op, case: Case, dy, gradients, scales, rng) -> None:
     """<dy, J v> = <J^T dy, v>, with J v by central differences along one random direction of all arrays."""
     step = 2.0**-17
-    direction = {
-        k: rng.normal(size=v.shape) for k, v in case.arrays.items() if k in gradients and v is not None
-    }
+    direction = {k: rng.normal(size=v.shape) for k, v in case.arrays.items() if k in gradients and v is not None}
 
     def moved(sign):
         arrays = {k: v + sign * step * direction[k] if k in direction else v for k, v in case.arrays.items()}
@@ -103,9 +101,7 @@ def gradient_length(op: Op, case: Case, y, gradient) -> int:
 
 
 def all_small_integers(case: Case) -> bool:
-    return all(
-        not is_float(v) or (np.all(v == np.round(v)) and np.all(np.abs(v) <= 4)) for v in case.arrays.values()
-    )
+    return all(not is_float(v) or (np.all(v == np.round(v)) and np.all(np.abs(v) <= 4)) for v in case.arrays.values())
 
 
 def tensorflow_outputs(op: Op, case: Case) -> tuple[np.ndarray, ...]:
@@ -120,9 +116,7 @@ def tensorflow_gradients(op: Op, case: Case, dy) -> dict[str, np.ndarray]:
     with tf.GradientTape() as tape:
         tape.watch(list(watched.values()))
         y = as_tuple(op.tensorflow(**inputs, **case.options))[0]
-    gradients = tape.gradient(
-        y, watched, output_gradients=tf.constant(dy, y.dtype), unconnected_gradients="zero"
-    )
+    gradients = tape.gradient(y, watched, output_gradients=tf.constant(dy, y.dtype), unconnected_gradients="zero")
     return {k: g.numpy() for k, g in gradients.items()}
 
 

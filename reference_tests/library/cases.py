@@ -66,9 +66,7 @@ class Op:
     def backward(self, dy: tuple[np.ndarray, ...], case: Case) -> dict[str, np.ndarray]:
         """The gradients by argument name; dy has one array for each output that backward takes (the first)."""
         arguments = [v for k, v in case.arrays.items() if k != "bias"]
-        gradients = as_tuple(
-            getattr(numpycnn.ops, f"{self.name}_backward")(dy[0], *arguments, **case.options)
-        )
+        gradients = as_tuple(getattr(numpycnn.ops, f"{self.name}_backward")(dy[0], *arguments, **case.options))
         names = self.differentiable or tuple(case.arrays)
         assert len(gradients) == len(names), f"{self.name}_backward must give the gradients of {names}"
         return dict(zip(names, gradients, strict=True))

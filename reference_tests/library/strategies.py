@@ -48,9 +48,7 @@ def with_specials(rng: np.random.Generator, array: np.ndarray, count: int = 3) -
     """A copy with up to `count` of its elements replaced by NaN and both infinities."""
     changed = array.copy()
     if changed.size:
-        changed.flat[rng.integers(0, changed.size, count)] = rng.permutation([np.nan, np.inf, -np.inf])[
-            :count
-        ]
+        changed.flat[rng.integers(0, changed.size, count)] = rng.permutation([np.nan, np.inf, -np.inf])[:count]
     return changed
 
 
