@@ -10,6 +10,15 @@ import numpy as np
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, integer
 from numpycnn.ops.windows import Window, add_tap, blocks, sliding_window, window_view
 
+__all__ = [
+    "conv2d",
+    "conv2d_backward",
+    "depthwise_conv2d",
+    "depthwise_conv2d_backward",
+    "separable_conv2d",
+    "separable_conv2d_backward",
+]
+
 
 def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1):
     """Cross-correlate images with a bank of kernels.

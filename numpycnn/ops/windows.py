@@ -163,7 +163,7 @@ def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) ->
     slab = _slab(x[block.images], window, block, fill)
     batch, _, _, channels = slab.shape
     sn, sh, sw, sc = slab.strides
-    (rows, columns), (images, i, j) = window, block
+    (rows, columns), (_, i, j) = window, block
     return as_strided(
         slab,
         (batch, i.stop - i.start, j.stop - j.start, rows.kernel, columns.kernel, channels),
