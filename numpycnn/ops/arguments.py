@@ -76,7 +76,8 @@ def pair(op: str, name: str, value, *, least: int = 1) -> tuple[int, int]:
         if len(value) != 2:
             fail(op, f"{name} must be one integer or two (height, width)", **{name: value})
         return integer(op, name, value[0], least=least), integer(op, name, value[1], least=least)
-    return (integer(op, name, value, least=least),) * 2
+    both = integer(op, name, value, least=least)
+    return both, both
 
 
 def axis_index(op: str, name: str, value, ndim: int) -> int:

@@ -109,7 +109,7 @@ def explicit_pads(op, padding) -> tuple[tuple[int, int], tuple[int, int]] | None
             )
         return None
     if np.ndim(padding) == 0:
-        return ((integer(op, "padding", padding, least=0),) * 2,) * 2
+    XX
     if np.shape(padding) != (2, 2):
         fail(
             op,
