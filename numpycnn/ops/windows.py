@@ -90,10 +90,16 @@ def sliding_window(op, image_shape, kernel_size, *, strides=1, padding="valid", 
     pads = explicit_pads(op, padding)
     return Window(
         *(
-            _axis(op, name, size, *rest, padding if pads is None else pads[i])
-            for i, (name, size, *rest) in enumerate(
-                zip(("height", "width"), image_shape, kernel_size, strides, dilation_rate, strict=True)
+            _axis(
+                op,
+                name,
+                image_shape[i],
+                kernel_size[i],
+                strides[i],
+                dilation_rate[i],
+                padding if pads is None else pads[i],
             )
+            for i, name in enumerate(("height", "width"))
         )
     )
 
@@ -109,7 +115,8 @@ def explicit_pads(op, padding) -> tuple[tuple[int, int], tuple[int, int]] | None
             )
         return None
     if np.ndim(padding) == 0:
-    XX
+            both = integer(op, "padding", padding, least=0)
+        return (both, both), (both, both)
     if np.shape(padding) != (2, 2):
         fail(
             op,
