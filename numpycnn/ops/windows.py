@@ -87,21 +87,12 @@ def sliding_window(op, image_shape, kernel_size, *, strides=1, padding="valid", 
     kernel_size = pair(op, "kernel_size", kernel_size)
     strides = pair(op, "strides", strides)
     dilation_rate = pair(op, "dilation_rate", dilation_rate)
-    pads = explicit_pads(op, padding)
-    return Window(
-        *(
-            _axis(
-                op,
-                name,
-                image_shape[i],
-                kernel_size[i],
-                strides[i],
-                dilation_rate[i],
-                padding if pads is None else pads[i],
-            )
-            for i, name in enumerate(("height", "width"))
-        )
-    )
+    pads = explicit_pads(op, padding) or (padding, padding)
+    axes = [
+        _axis(op, name, image_shape[i], kernel_size[i], strides[i], dilation_rate[i], pads[i])
+        for i, name in enumerate(("height", "width"))
+    ]
+    return Window(*axes)
 
 
 def explicit_pads(op, padding) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -115,7 +106,7 @@ def explicit_pads(op, padding) -> tuple[tuple[int, int], tuple[int, int]] | None
             )
         return None
     if np.ndim(padding) == 0:
-            both = integer(op, "padding", padding, least=0)
+        both = integer(op, "padding", padding, least=0)
         return (both, both), (both, both)
     if np.shape(padding) != (2, 2):
         fail(
