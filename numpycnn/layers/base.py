@@ -1,0 +1,195 @@
+"""What a layer is: a frozen description that knows its shapes, weights, cost, arithmetic and Keras form.
+
+A layer holds no numbers. A model owns the weights and hands them to the layer it runs; the same description can so
+be counted without an array being made, run in any dtype, and built as a Keras layer.
+
+Shapes here are those of one example, without the batch axis: (224, 224, 3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+Shape = tuple[int, ...]
+Weights = Mapping[str, np.ndarray]
+
+
+class WeightSpec(NamedTuple):
+    """One weight of a layer before it has numbers."""
+
+    shape: Shape
+    initializer: Any = "zeros"
+    trainable: bool = True
+
+
+class Step(NamedTuple):
+    """What one call of a layer gives.
+
+    extra: what its backward needs besides inputs and output (a mask, batch statistics), by name.
+    updates: new values of weights that a training call changes without a gradient (moving statistics).
+    """
+
+    outputs: tuple[np.ndarray, ...]
+    extra: Mapping[str, Any] = {}
+    updates: Weights = {}
+
+
+class Kept(NamedTuple):
+    """What of a call was kept for its backward.
+
+    Inputs and outputs that the layer does not declare in `keeps` are stand-ins: of the right shape and dtype, but
+    zeros that take no memory.
+    """
+
+    inputs: tuple[np.ndarray, ...]
+    outputs: tuple[np.ndarray, ...]
+    extra: Mapping[str, Any]
+
+    @property
+    def input(self) -> np.ndarray:
+        return self.inputs[0]
+
+    @property
+    def output(self) -> np.ndarray:
+        return self.outputs[0]
+
+
+class Gradients(NamedTuple):
+    """The gradients of a loss by a layer's inputs, in their order, and by its trainable weights, by name."""
+
+    inputs: tuple[np.ndarray, ...]
+    weights: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Layer:
+    """The base of all layers. Two layers are the same only if they are the same object: that is how one is shared.
+
+    A subclass says `output_shape`, `forward` and `backward`; where it has them `weight_specs`, `macs`, and in `keeps`
+    what of "inputs" and "output" its backward reads. The names of its fields are Keras's.
+    """
+
+    name: str | None = None
+    trainable: bool = True
+
+    keeps: ClassVar[Any] = ()
+    """Which of "inputs" and "output" the backward reads: a tuple, or a property that gives one."""
+
+    def output_shape(self, *input_shapes: Shape) -> Shape:
+        """The shape of one example's output; ValueError where the inputs do not suit the layer."""
+        raise NotImplementedError
+
+    def weight_specs(self, *input_shapes: Shape) -> dict[str, WeightSpec]:
+        """The weights in Keras's order."""
+        return {}
+
+    def macs(self, *input_shapes: Shape) -> int:
+        """Multiply-accumulates for one example: the products of convolutions and dense layers, padded taps included."""
+        return 0
+
+    def extra_shapes(self, *input_shapes: Shape) -> dict[str, Shape]:
+        """The shapes for one example of what a training call keeps besides inputs and output."""
+        return {}
+
+    def forward(self, weights: Weights, *inputs: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def backward(self, weights: Weights, dy: np.ndarray, kept: Kept) -> Gradients:
+        raise NotImplementedError
+
+    # What a model calls. Layers that are random, keep statistics or have several outputs override these.
+
+    def output_shapes(self, *input_shapes: Shape) -> tuple[Shape, ...]:
+        return (self.output_shape(*input_shapes),)
+
+    def call(self, weights: Weights, inputs, *, training: bool = False, rng=None) -> Step:
+        return Step((self.forward(weights, *inputs),))
+
+    def call_backward(self, weights: Weights, dys, kept: Kept) -> Gradients:
+        return self.backward(weights, dys[0], kept)
+
+    # The Keras form and the functional style.
+
+    @property
+    def keras_class(self) -> str:
+        return type(self).__name__
+
+    def keras_config(self) -> dict[str, Any]:
+        """The arguments of the Keras layer of the same name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    def __call__(self, *inputs):
+        """Put this layer after symbolic tensors; gives its symbolic output, or a list where it has several."""
+        if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
+            inputs = tuple(inputs[0])
+        for tensor in inputs:
+            if not isinstance(tensor, Tensor):
+                raise TypeError(
+                    f"{self.keras_class}: a layer is called on symbolic tensors, as from Input(shape); "
+                    f"got {type(tensor).__name__}. To compute with arrays, put the layer into a Model."
+                )
+        outputs = Node(self, inputs).outputs
+        return outputs[0] if len(outputs) == 1 else list(outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """The symbolic output of a layer in a graph: a shape and where it comes from."""
+
+    node: "Node"
+    index: int
+    shape: Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One use of a layer in a graph."""
+
+    layer: Layer
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...] = field(init=False)
+
+    def __post_init__(self):
+        shapes = self.layer.output_shapes(*self.input_shapes)
+        object.__setattr__(self, "outputs", tuple(Tensor(self, i, shape) for i, shape in enumerate(shapes)))
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        return tuple(tensor.shape for tensor in self.inputs)
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        return tuple(tensor.shape for tensor in self.outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class InputLayer(Layer):
+    """Where a model's input enters; `shape` is that of one example."""
+
+    shape: Shape
+
+    def output_shape(self, *input_shapes):
+        return self.shape
+
+
+def Input(shape, name: str | None = None) -> Tensor:
+    """A symbolic input for models written in the functional style.
+
+    Args: shape: of one example, as (224, 224, 3).
+
+    Raises: ValueError for a size that is no positive integer.
+    """
+    sizes = tuple(shape)
+    if not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
+        raise ValueError(f"Input: every size of shape must be a positive integer; got shape {shape!r}.")
+    return Node(InputLayer(tuple(int(size) for size in sizes), name=name), ()).outputs[0]
+
+
+def stand_in(array: np.ndarray) -> np.ndarray:
+    """Zeros of the same shape and dtype in a single element of memory: for backwards that read only those."""
+    return np.broadcast_to(np.zeros((), array.dtype), array.shape)
+
+
+__all__ = ["Gradients", "Input", "InputLayer", "Kept", "Layer", "Node", "Shape", "Step", "Tensor", "WeightSpec"]

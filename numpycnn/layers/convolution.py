@@ -1,0 +1,216 @@
+"""Convolution layers. Source of names, defaults and weight layouts: Keras 3, keras.layers."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from numpycnn import ops
+from numpycnn.layers.activation import ActivatedLayer
+from numpycnn.layers.base import Gradients, Shape, WeightSpec
+from numpycnn.ops.arguments import fail, integer, pair
+from numpycnn.ops.conv_transpose import transposed_window
+from numpycnn.ops.windows import sliding_window
+
+__all__ = ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"]
+
+Pair = int | tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Convolution(ActivatedLayer):
+    """What all convolution layers share: how the window slides, the bias, the activation after it.
+
+    Raises: ValueError for a padding other than "valid" and "same", and for strides > 1 together with
+    dilation_rate > 1, which Keras refuses as well.
+    """
+
+    use_bias: bool = True
+    bias_initializer: Any = "zeros"
+
+    def __post_init__(self):
+        super().__post_init__()
+        name, sliding = self.keras_class, self.sliding
+        if sliding["padding"] not in ("valid", "same"):
+            fail(name, 'padding must be "valid" or "same"', padding=sliding["padding"])
+        strides, dilation = (pair(name, key, sliding[key]) for key in ("strides", "dilation_rate"))
+        if max(strides) > 1 and max(dilation) > 1:
+            fail(name, "strides > 1 and dilation_rate > 1 exclude each other", strides=strides, dilation_rate=dilation)
+
+    @property
+    def sliding(self) -> dict[str, Any]:
+        """The arguments that the layer and its op share."""
+        return {key: getattr(self, key) for key in ("strides", "padding", "dilation_rate")}
+
+    def slid(self, shape: Shape) -> tuple[int, int]:
+        """The height and width of the output."""
+        height, width, _ = _image(self.keras_class, shape)
+        window = sliding_window(self.keras_class, (height, width), self.kernel_size, **self.sliding)
+        return window.output_shape
+
+    def with_bias(self, filters: int, **kernels: WeightSpec) -> dict[str, WeightSpec]:
+        return {**kernels, "bias": WeightSpec((filters,), self.bias_initializer)} if self.use_bias else kernels
+
+    def gradients(self, dx, *dweights) -> Gradients:
+        """Name the gradients that the op's backward gives, bias last."""
+        names = [*self.kernels, "bias"] if self.use_bias else self.kernels
+        return Gradients((dx,), dict(zip(names, dweights, strict=False)))
+
+    @property
+    def kernels(self) -> list[str]:
+        return ["kernel"]
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2D(Convolution):
+    """`ops.conv2d` with a kernel (kh, kw, channels // groups, filters)."""
+
+    filters: int
+    kernel_size: Pair
+    strides: Pair = 1
+    padding: str = "valid"
+    dilation_rate: Pair = 1
+    groups: int = 1
+    kernel_initializer: Any = "glorot_uniform"
+
+    def output_shape(self, shape):
+        return (*self.slid(shape), integer("Conv2D", "filters", self.filters))
+
+    def weight_specs(self, shape):
+        channels, groups = shape[-1], integer("Conv2D", "groups", self.groups)
+        if channels % groups or self.filters % groups:
+            rule = f"groups ({groups}) must divide the channels ({channels}) and the filters ({self.filters})"
+            fail("Conv2D", rule, input_shape=shape)
+        kernel = (*pair("Conv2D", "kernel_size", self.kernel_size), channels // groups, self.filters)
+        return self.with_bias(self.filters, kernel=WeightSpec(kernel, self.kernel_initializer))
+
+    def macs(self, shape):
+        height, width, _ = self.output_shape(shape)
+        return height * width * prod(self.weight_specs(shape)["kernel"].shape)
+
+    def forward(self, weights, x):
+        return ops.conv2d(x, weights["kernel"], weights.get("bias"), **self.sliding, groups=self.groups)
+
+    def backward(self, weights, dy, kept):
+        return self.gradients(
+            *ops.conv2d_backward(dy, kept.input, weights["kernel"], **self.sliding, groups=self.groups)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwiseConv2D(Convolution):
+    """`ops.depthwise_conv2d` with a kernel (kh, kw, channels, depth_multiplier)."""
+
+    kernel_size: Pair
+    strides: Pair = 1
+    padding: str = "valid"
+    depth_multiplier: int = 1
+    dilation_rate: Pair = 1
+    depthwise_initializer: Any = "glorot_uniform"
+
+    def output_shape(self, shape):
+        multiplier = integer("DepthwiseConv2D", "depth_multiplier", self.depth_multiplier)
+        return (*self.slid(shape), shape[-1] * multiplier)
+
+    def weight_specs(self, shape):
+        kernel = (*pair("DepthwiseConv2D", "kernel_size", self.kernel_size), shape[-1], self.depth_multiplier)
+        filters = shape[-1] * self.depth_multiplier
+        return self.with_bias(filters, kernel=WeightSpec(kernel, self.depthwise_initializer))
+
+    def macs(self, shape):
+        height, width, _ = self.output_shape(shape)
+        return height * width * prod(self.weight_specs(shape)["kernel"].shape)
+
+    def forward(self, weights, x):
+        return ops.depthwise_conv2d(x, weights["kernel"], weights.get("bias"), **self.sliding)
+
+    def backward(self, weights, dy, kept):
+        return self.gradients(*ops.depthwise_conv2d_backward(dy, kept.input, weights["kernel"], **self.sliding))
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableConv2D(Convolution):
+    """`ops.separable_conv2d`: a depthwise kernel (kh, kw, channels, M), then a pointwise one (1, 1, channels * M, filters)."""
+
+    filters: int
+    kernel_size: Pair
+    strides: Pair = 1
+    padding: str = "valid"
+    dilation_rate: Pair = 1
+    depth_multiplier: int = 1
+    depthwise_initializer: Any = "glorot_uniform"
+    pointwise_initializer: Any = "glorot_uniform"
+
+    def output_shape(self, shape):
+        return (*self.slid(shape), integer("SeparableConv2D", "filters", self.filters))
+
+    def weight_specs(self, shape):
+        multiplier = integer("SeparableConv2D", "depth_multiplier", self.depth_multiplier)
+        depthwise = (*pair("SeparableConv2D", "kernel_size", self.kernel_size), shape[-1], multiplier)
+        pointwise = (1, 1, shape[-1] * multiplier, self.filters)
+        return self.with_bias(
+            self.filters,
+            depthwise_kernel=WeightSpec(depthwise, self.depthwise_initializer),
+            pointwise_kernel=WeightSpec(pointwise, self.pointwise_initializer),
+        )
+
+    @property
+    def kernels(self):
+        return ["depthwise_kernel", "pointwise_kernel"]
+
+    def macs(self, shape):
+        height, width, _ = self.output_shape(shape)
+        specs = self.weight_specs(shape)
+        return height * width * sum(prod(specs[name].shape) for name in self.kernels)
+
+    def forward(self, weights, x):
+        kernels = [weights[name] for name in self.kernels]
+        return ops.separable_conv2d(x, *kernels, weights.get("bias"), **self.sliding)
+
+    def backward(self, weights, dy, kept):
+        kernels = [weights[name] for name in self.kernels]
+        return self.gradients(*ops.separable_conv2d_backward(dy, kept.input, *kernels, **self.sliding))
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2DTranspose(Convolution):
+    """`ops.conv2d_transpose` with a kernel (kh, kw, filters, channels)."""
+
+    filters: int
+    kernel_size: Pair
+    strides: Pair = 1
+    padding: str = "valid"
+    output_padding: Pair | None = None
+    dilation_rate: Pair = 1
+    kernel_initializer: Any = "glorot_uniform"
+
+    @property
+    def sliding(self):
+        return {**super().sliding, "output_padding": self.output_padding}
+
+    def slid(self, shape):
+        height, width, _ = _image("Conv2DTranspose", shape)
+        window = transposed_window("Conv2DTranspose", (height, width), self.kernel_size, **self.sliding)
+        return window.rows.size, window.columns.size
+
+    def output_shape(self, shape):
+        return (*self.slid(shape), integer("Conv2DTranspose", "filters", self.filters))
+
+    def weight_specs(self, shape):
+        kernel = (*pair("Conv2DTranspose", "kernel_size", self.kernel_size), self.filters, shape[-1])
+        return self.with_bias(self.filters, kernel=WeightSpec(kernel, self.kernel_initializer))
+
+    def macs(self, shape):
+        height, width, _ = shape
+        return height * width * prod(self.weight_specs(shape)["kernel"].shape)
+
+    def forward(self, weights, x):
+        return ops.conv2d_transpose(x, weights["kernel"], weights.get("bias"), **self.sliding)
+
+    def backward(self, weights, dy, kept):
+        return self.gradients(*ops.conv2d_transpose_backward(dy, kept.input, weights["kernel"], **self.sliding))
+
+
+def _image(layer: str, shape: Shape) -> Shape:
+    if len(shape) != 3:
+        fail(layer, "the input must have the axes (batch, height, width, channels)", input_shape=shape)
+    return shape
