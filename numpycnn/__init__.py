@@ -1,0 +1,3 @@
+"""The executable specification of convolutional networks, in NumPy that a person can read."""
+
+from numpycnn import ops

@@ -23,8 +23,20 @@ class Function:
     backward: Callable[..., np.ndarray]
     reads: str | None = "output"
 
+    mixes: bool = False  # each output depends on the whole last axis, as in softmax
+
     def gradient(self, dy, x, y):
         return self.backward(dy, None, y=y) if self.reads == "output" else self.backward(dy, x)
+
+    def output_scale(self, scale, y):
+        """S of the output from S of the input: no activation here is steeper than about 1."""
+        return np.abs(y) + (np.abs(y) * 2 * scale.max(axis=-1, keepdims=True, initial=0) if self.mixes else scale)
+
+    def gradient_scale(self, dy, x, y):
+        """S of the gradient: softmax subtracts a mean of dy, which may cancel; the others multiply."""
+        if self.mixes:
+            return np.abs(y) * (np.abs(dy) + np.abs(dy * y).sum(axis=-1, keepdims=True))
+        return np.abs(self.gradient(dy, x, y))
 
 
 ACTIVATIONS: dict[str, Function] = {
@@ -41,7 +53,7 @@ ACTIVATIONS: dict[str, Function] = {
     "hard_sigmoid": Function(ops.hard_sigmoid, ops.hard_sigmoid_backward, "inputs"),
     "hard_silu": Function(ops.hard_silu, ops.hard_silu_backward, "inputs"),
     "tanh": Function(ops.tanh, ops.tanh_backward),
-    "softmax": Function(ops.softmax, ops.softmax_backward),
+    "softmax": Function(ops.softmax, ops.softmax_backward, mixes=True),
     "log_softmax": Function(ops.log_softmax, ops.log_softmax_backward),
 }
 
@@ -83,6 +95,14 @@ class ActivatedLayer(Layer):
     def call_backward(self, weights, dys, kept: Kept) -> Gradients:
         dz = self.function.gradient(dys[0], kept.extra.get("preactivation"), kept.output)
         return self.backward(weights, dz, kept)
+
+    def output_scale(self, weights, inputs, *, training=False):
+        y = self.call(weights, inputs).outputs[0]
+        return self.function.output_scale(super().output_scale(weights, inputs), y)
+
+    def gradient_scales(self, weights, dy, kept):
+        dz = self.function.gradient_scale(dy, kept.extra.get("preactivation"), kept.output)
+        return super().gradient_scales(weights, dz, kept)
 
 
 @dataclass(frozen=True, eq=False)

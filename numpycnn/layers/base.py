@@ -8,12 +8,15 @@ Shapes here are those of one example, without the batch axis: (224, 224, 3).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import prod
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 Shape = tuple[int, ...]
 Weights = Mapping[str, np.ndarray]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class WeightSpec(NamedTuple):
@@ -32,8 +35,8 @@ class Step(NamedTuple):
     """
 
     outputs: tuple[np.ndarray, ...]
-    extra: Mapping[str, Any] = {}
-    updates: Weights = {}
+    extra: Mapping[str, Any] = NOTHING
+    updates: Weights = NOTHING
 
 
 class Kept(NamedTuple):
@@ -110,6 +113,24 @@ class Layer:
     def call_backward(self, weights: Weights, dys, kept: Kept) -> Gradients:
         return self.backward(weights, dys[0], kept)
 
+    # What a right result may be off by: S and K of verification.tolerances.
+
+    def output_scale(self, weights: Weights, inputs, *, training: bool = False) -> np.ndarray:
+        """S: what the terms of each output add up to before any of them cancel.
+
+        By default the layer on absolute values, which is right where it is linear in its inputs and its weights.
+        """
+        return self.forward(absolute(weights), *map(np.abs, inputs))
+
+    def gradient_scales(self, weights: Weights, dy: np.ndarray, kept: Kept) -> dict[str, np.ndarray]:
+        """S of the gradient of each weight; by default the backward on absolute values."""
+        return self.backward(absolute(weights), np.abs(dy), kept._replace(inputs=tuple(map(np.abs, kept.inputs)))).weights
+
+    def sum_length(self, *input_shapes: Shape) -> int:
+        """K: how many terms one output is the sum of, at most about."""
+        outputs = max(1, prod(self.output_shape(*input_shapes)))
+        return max(1, self.macs(*input_shapes) // outputs, sum(map(prod, input_shapes)) // outputs)
+
     # The Keras form and the functional style.
 
     @property
@@ -185,6 +206,10 @@ def Input(shape, name: str | None = None) -> Tensor:
     if not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
         raise ValueError(f"Input: every size of shape must be a positive integer; got shape {shape!r}.")
     return Node(InputLayer(tuple(int(size) for size in sizes), name=name), ()).outputs[0]
+
+
+def absolute(weights: Weights) -> dict[str, np.ndarray]:
+    return {name: np.abs(value) for name, value in weights.items()}
 
 
 def stand_in(array: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ class DepthwiseConv2D(Convolution):
 
 @dataclass(frozen=True, eq=False)
 class SeparableConv2D(Convolution):
-    """`ops.separable_conv2d`: a depthwise kernel (kh, kw, channels, M), then a pointwise one (1, 1, channels * M, filters)."""
+    """`ops.separable_conv2d`: kernels (kh, kw, channels, depth_multiplier) and (1, 1, channels * depth_multiplier, filters)."""
 
     filters: int
     kernel_size: Pair

@@ -1,3 +1,10 @@
 """Arrays in, arrays out: every operation of the specification with its backward."""
 
+from numpycnn.ops.borders import *
 from numpycnn.ops.conv import *
+from numpycnn.ops.conv_transpose import *
+from numpycnn.ops.global_pooling import *
+from numpycnn.ops.local_response import *
+from numpycnn.ops.normalization import *
+from numpycnn.ops.pooling import *
+from numpycnn.ops.resize import *

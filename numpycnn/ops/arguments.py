@@ -9,6 +9,9 @@ import numpy as np
 IMAGES = "(batch, height, width, channels)"
 FLOATS = (np.float16, np.float32, np.float64)
 
+ieee = np.errstate(over="ignore", under="ignore", invalid="ignore")
+"""Decorator of an op that only adds and multiplies: it gives the inf and NaN of IEEE 754 without NumPy's warnings."""
+
 
 def fail(op: str, rule: str, **received) -> NoReturn:
     """Raise the project's one form of ValueError: the op, the rule it broke, and what came in."""
@@ -28,14 +31,21 @@ def floating(op: str, **arrays) -> list:
 
     Raises: TypeError for complex, text, object or wider floats.
     """
-    given = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+    given = {name: _array(op, name, array) for name, array in arrays.items() if array is not None}
     for name, array in given.items():
         if array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
             raise TypeError(f"{op}: {name} must be float16, float32, float64 or integer; got {name} {array.dtype}.")
-    dtype = np.result_type(*(array.dtype.newbyteorder("=") for array in given.values()))
+    dtype = np.result_type(np.bool_, *(array.dtype.newbyteorder("=") for array in given.values()))
     if dtype.kind != "f":
         dtype = np.dtype(np.float64)
     return [None if array is None else given[name].astype(dtype, copy=False) for name, array in arrays.items()]
+
+
+def _array(op, name, value) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise TypeError(f"{op}: {name} must be an array, its rows of equal lengths; got {name} {value!r}.") from None
 
 
 def accumulator(dtype) -> np.dtype:
@@ -46,6 +56,8 @@ def accumulator(dtype) -> np.dtype:
 def check_rank(op: str, axes: str, **array) -> None:
     """Raise unless the one named array has as many axes as `axes` names, as in IMAGES."""
     ((name, value),) = array.items()
+    if value is None:
+        raise TypeError(f"{op}: {name} must be an array; got {name} None.")
     if value.ndim != axes.count(",") + 1:
         fail(op, f"{name} must have the axes {axes}", **array)
 
@@ -72,12 +84,19 @@ def integer(op: str, name: str, value, *, least: int = 1) -> int:
 
 def pair(op: str, name: str, value, *, least: int = 1) -> tuple[int, int]:
     """(height, width) out of one integer or two; TypeError or ValueError as `integer`."""
-    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
-        if len(value) != 2:
-            fail(op, f"{name} must be one integer or two (height, width)", **{name: value})
+    if entries(value) == 2:
         return integer(op, name, value[0], least=least), integer(op, name, value[1], least=least)
+    if entries(value):
+        fail(op, f"{name} must be one integer or two (height, width)", **{name: value})
     both = integer(op, name, value, least=least)
     return both, both
+
+
+def entries(value) -> int:
+    """How many others a value holds: 0 for a number, a word, None or an array without axes."""
+    if isinstance(value, np.ndarray):
+        return len(value) if value.ndim else 0
+    return len(value) if isinstance(value, Sequence) and not isinstance(value, str) else 0
 
 
 def axis_index(op: str, name: str, value, ndim: int) -> int:

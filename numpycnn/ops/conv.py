@@ -7,7 +7,7 @@ back to the kernel) also serve transposed convolution, which is the second of th
 
 import numpy as np
 
-from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, integer
+from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee, integer
 from numpycnn.ops.windows import Window, add_tap, blocks, sliding_window, window_view
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 
+@ieee
 def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1, groups=1):
     """Cross-correlate images with a bank of kernels.
 
@@ -49,6 +50,7 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
     return correlate(x, kernel, bias, window, groups)
 
 
+@ieee
 def conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=1, groups=1):
     """The gradients of a loss through `conv2d`, from dy, its gradient by the output.
 
@@ -71,6 +73,7 @@ def conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=
     )
 
 
+@ieee
 def depthwise_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1):
     """Cross-correlate each channel with kernels of its own.
 
@@ -98,6 +101,7 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilati
     return y
 
 
+@ieee
 def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=1):
     """The gradients of a loss through `depthwise_conv2d`.   Returns: dx, dkernel, dbias."""
     op = "depthwise_conv2d_backward"
@@ -116,6 +120,7 @@ def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dila
     return dx.astype(x.dtype, copy=False), dkernel.astype(x.dtype, copy=False), sum_per_channel(dy)
 
 
+@ieee
 def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1):
     """A depthwise convolution that looks around, then a 1x1 convolution that mixes the channels.
 
@@ -133,13 +138,14 @@ def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, *, stride
     x, depthwise_kernel, pointwise_kernel, bias = floating(
         op, x=x, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel, bias=bias
     )
-    _check_pointwise(op, depthwise_kernel, pointwise_kernel)
-    wide = accumulator(x.dtype)
     geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    between = depthwise_conv2d(x.astype(wide, copy=False), depthwise_kernel, **geometry)
+    _separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry)
+    wide = x.astype(accumulator(x.dtype), copy=False)
+    between = depthwise_conv2d(wide, depthwise_kernel, **geometry)
     return conv2d(between, pointwise_kernel, bias).astype(x.dtype, copy=False)
 
 
+@ieee
 def separable_conv2d_backward(
     dy, x, depthwise_kernel, pointwise_kernel, *, strides=1, padding="valid", dilation_rate=1
 ):
@@ -151,9 +157,10 @@ def separable_conv2d_backward(
     dy, x, depthwise_kernel, pointwise_kernel = floating(
         op, dy=dy, x=x, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel
     )
-    _check_pointwise(op, depthwise_kernel, pointwise_kernel)
-    wide = x.astype(accumulator(x.dtype), copy=False)
     geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    window = _separable_window(op, x, depthwise_kernel, pointwise_kernel, None, **geometry)
+    check_shape(op, (len(x), *window.output_shape, pointwise_kernel.shape[3]), "the shape of the output", dy=dy)
+    wide = x.astype(accumulator(x.dtype), copy=False)
     between = depthwise_conv2d(wide, depthwise_kernel, **geometry)
     dbetween, dpointwise, dbias = conv2d_backward(dy, between, pointwise_kernel)
     dx, ddepthwise, _ = depthwise_conv2d_backward(dbetween, wide, depthwise_kernel, **geometry)
@@ -275,25 +282,27 @@ def check_bias(op, filters, bias) -> None:
 
 
 def _depthwise_window(op, x, kernel, bias, strides, padding, dilation_rate) -> Window:
-    check_rank(op, IMAGES, x=x)
-    check_rank(op, "(kernel_height, kernel_width, channels, multiplier)", kernel=kernel)
-    if x.shape[3] != kernel.shape[2]:
-        fail(
-            op,
-            f"x channels ({x.shape[3]}) must equal kernel.shape[2] ({kernel.shape[2]})",
-            x=x,
-            kernel=kernel,
-        )
+    _check_depthwise(op, x, "kernel", kernel)
     check_bias(op, kernel.shape[2] * kernel.shape[3], bias)
     return sliding_window(
         op, x.shape[1:3], kernel.shape[:2], strides=strides, padding=padding, dilation_rate=dilation_rate
     )
 
 
-def _check_pointwise(op, depthwise_kernel, pointwise_kernel) -> None:
-    check_rank(op, "(kernel_height, kernel_width, channels, multiplier)", depthwise_kernel=depthwise_kernel)
+def _separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry) -> Window:
+    _check_depthwise(op, x, "depthwise_kernel", depthwise_kernel)
     check_rank(op, "(1, 1, channels * multiplier, filters)", pointwise_kernel=pointwise_kernel)
     channels, multiplier = depthwise_kernel.shape[2:]
     if pointwise_kernel.shape[:3] != (1, 1, channels * multiplier):
         rule = f"pointwise_kernel must be (1, 1, {channels} * {multiplier}, filters)"
         fail(op, rule, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel)
+    check_bias(op, pointwise_kernel.shape[3], bias)
+    return sliding_window(op, x.shape[1:3], depthwise_kernel.shape[:2], **geometry)
+
+
+def _check_depthwise(op, x, name, kernel) -> None:
+    check_rank(op, IMAGES, x=x)
+    check_rank(op, "(kernel_height, kernel_width, channels, multiplier)", **{name: kernel})
+    if x.shape[3] != kernel.shape[2]:
+        rule = f"x channels ({x.shape[3]}) must equal {name}.shape[2] ({kernel.shape[2]})"
+        fail(op, rule, x=x, **{name: kernel})

@@ -16,14 +16,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from numpycnn.ops.arguments import fail, integer, pair
+from numpycnn.ops.arguments import entries, fail, pair
 
 BLOCK_BYTES = 2**21
 """The most window values, in bytes, that exist at one time: small enough to stay in a core's cache."""
 
 
 class Axis(NamedTuple):
-    """One axis of a sliding window, in pixels."""
+    """One axis of a sliding window, in pixels.
+
+    `before` and `after` are the padding at its two ends. Pixels at the end that no window reaches may stay over;
+    in a transposed convolution they count as negative `after`.
+    """
 
     size: int
     kernel: int
@@ -97,25 +101,12 @@ def sliding_window(op, image_shape, kernel_size, *, strides=1, padding="valid", 
 
 def explicit_pads(op, padding) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """((top, bottom), (left, right)) where padding is given in pixels; None for "valid" and "same"."""
-    if isinstance(padding, str):
-        if padding not in ("valid", "same"):
-            fail(
-                op,
-                'padding must be "valid", "same", an integer or ((top, bottom), (left, right))',
-                padding=padding,
-            )
+    if isinstance(padding, str) and padding in ("valid", "same"):
         return None
-    if np.ndim(padding) == 0:
-        both = integer(op, "padding", padding, least=0)
-        return (both, both), (both, both)
-    if np.shape(padding) != (2, 2):
-        fail(
-            op,
-            'padding must be "valid", "same", an integer or ((top, bottom), (left, right))',
-            padding=padding,
-        )
-    (top, bottom), (left, right) = padding
-    return pair(op, "padding", (top, bottom), least=0), pair(op, "padding", (left, right), least=0)
+    if isinstance(padding, str) or (entries(padding) and list(map(entries, padding)) != [2, 2]):
+        fail(op, 'padding must be "valid", "same", an integer or ((top, bottom), (left, right))', padding=padding)
+    rows, columns = padding if entries(padding) else (padding, padding)
+    return pair(op, "padding", rows, least=0), pair(op, "padding", columns, least=0)
 
 
 def _axis(op, name, size, kernel, stride, dilation, padding) -> Axis:
@@ -134,6 +125,55 @@ def _axis(op, name, size, kernel, stride, dilation, padding) -> Axis:
         )
     output = (size + before + after - extent) // stride + 1
     return Axis(size, kernel, stride, dilation, before, after, output)
+
+
+def transposed_window(
+    op, image_shape, kernel_size, *, strides=1, padding="valid", output_padding=None, dilation_rate=1
+) -> Window:
+    """The geometry of the convolution whose gradient is a transposed convolution of images of (height, width).
+
+    It runs the other way: its images are what the transposed convolution gives, its outputs what that takes.
+
+    Raises: as `sliding_window`, and ValueError for an output_padding that is not below its stride, or where
+    nothing would be left of the output.
+    """
+    kernel_size = pair(op, "kernel_size", kernel_size)
+    strides = pair(op, "strides", strides)
+    dilation_rate = pair(op, "dilation_rate", dilation_rate)
+    pads = explicit_pads(op, padding) or (padding, padding)
+    added = (None, None)
+    if output_padding is not None:
+        added = pair(op, "output_padding", output_padding, least=0)
+        if added[0] >= strides[0] or added[1] >= strides[1]:
+            fail(op, f"output_padding {added} must be less than strides {strides} on each axis")
+    axes = [
+        _transposed_axis(op, name, image_shape[i], kernel_size[i], strides[i], dilation_rate[i], pads[i], added[i])
+        for i, name in enumerate(("height", "width"))
+    ]
+    return Window(*axes)
+
+
+def _transposed_axis(op, name, size, kernel, stride, dilation, padding, added) -> Axis:
+    extent = dilation * (kernel - 1) + 1
+    reach = (size - 1) * stride + extent
+    if padding == "valid":
+        before, after = 0, -(max(stride - extent, 0) if added is None else added)
+    elif padding == "same":
+        output = size * stride if added is None else (size - 1) * stride + extent % 2 + added
+        before = max(0, reach - output) // 2
+        after = reach - output - before
+    else:
+        before, after = padding[0], padding[1] - (added or 0)
+    output = reach - before - after
+    if output < min(size, 1):
+        fail(
+            op,
+            f"the output must keep a pixel of its {name}: ({size} - 1) * {stride} + {extent} = {reach} "
+            f"less {before + after} is {output}",
+            padding=padding,
+            output_padding=added,
+        )
+    return Axis(output, kernel, stride, dilation, before, after, size)
 
 
 def blocks(window: Window, batch: int, window_bytes: int) -> Iterator[Block]:

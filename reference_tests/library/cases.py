@@ -43,6 +43,7 @@ class Op:
     smooth: has a derivative at every drawn point, so that finite differences apply.
     tensorflow_dtype: the widest dtype TensorFlow has this op in.
     differentiable: names of the arrays that backward gives gradients for, bias last; None for all arrays.
+    keywords: names of the arrays that are passed by keyword, forward and backward.
     """
 
     name: str
@@ -56,20 +57,26 @@ class Op:
     smooth: bool = True
     tensorflow_dtype: type = np.float64
     differentiable: tuple[str, ...] | None = None
+    keywords: tuple[str, ...] = ()
 
     def __str__(self):
         return self.name
 
     def forward(self, case: Case) -> tuple[np.ndarray, ...]:
-        return as_tuple(getattr(numpycnn.ops, self.name)(*case.arrays.values(), **case.options))
+        arguments = [v for k, v in case.arrays.items() if k not in self.keywords]
+        return as_tuple(getattr(numpycnn.ops, self.name)(*arguments, **self.named(case), **case.options))
 
     def backward(self, dy: tuple[np.ndarray, ...], case: Case) -> dict[str, np.ndarray]:
         """The gradients by argument name; dy has one array for each output that backward takes (the first)."""
-        arguments = [v for k, v in case.arrays.items() if k != "bias"]
-        gradients = as_tuple(getattr(numpycnn.ops, f"{self.name}_backward")(dy[0], *arguments, **case.options))
+        arguments = [v for k, v in case.arrays.items() if k not in ("bias", *self.keywords)]
+        backward = getattr(numpycnn.ops, f"{self.name}_backward")
+        gradients = as_tuple(backward(dy[0], *arguments, **self.named(case), **case.options))
         names = self.differentiable or tuple(case.arrays)
         assert len(gradients) == len(names), f"{self.name}_backward must give the gradients of {names}"
         return dict(zip(names, gradients, strict=True))
+
+    def named(self, case: Case) -> dict[str, Any]:
+        return {k: case.arrays[k] for k in self.keywords}
 
     def output_scales(self, case: Case) -> tuple[np.ndarray, ...]:
         return self.forward(case.absolute()) if self.scale is None else as_tuple(self.scale(case))

@@ -1,0 +1,119 @@
+"""What a command is about: a model by its name, or one built in somebody's Python file or module."""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module, util
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from numpycnn.cli.errors import Unusable, usable
+from numpycnn.layers import Input, Layer
+from numpycnn.models import Model
+
+__all__ = ["layer_as_model", "model_functions", "resolve_model", "sizes", "suggestion"]
+
+
+def resolve_model(target: str, classes: int | None = None, input_shape: tuple[int, ...] | None = None) -> Model:
+    """The model that `target` names.
+
+    Args:
+        target: a function of numpycnn.models ("resnet34"), or "module:attribute" or "file.py:attribute" naming a
+            model, a layer (which needs input_shape), or a function that makes one.
+        classes, input_shape: handed to the function that makes the model; None leaves its own default.
+
+    Raises: Unusable where there is no such model or it cannot be built so.
+    """
+    options = {"classes": classes, "input_shape": input_shape}
+    given = {name: value for name, value in options.items() if value is not None}
+    if ":" in target:
+        return _python_object(target, given)
+    functions = model_functions()
+    if target not in functions:
+        known = f"models are {', '.join(functions)}; a model of your own is module:attribute or file.py:attribute"
+        raise Unusable(f"unknown model {target!r}; {suggestion(target, functions) or known}")
+    with usable(about=target):
+        return functions[target](**given)
+
+
+def model_functions() -> dict[str, Callable[..., Model]]:
+    """Every public function of numpycnn.models that says it returns a Model, by name."""
+    import numpycnn.models
+
+    def makes_model(value) -> bool:
+        made = inspect.signature(value, eval_str=True).return_annotation if inspect.isfunction(value) else None
+        return inspect.isclass(made) and issubclass(made, Model)
+
+    public = {name: value for name, value in sorted(vars(numpycnn.models).items()) if not name.startswith("_")}
+    return {name: value for name, value in public.items() if makes_model(value)}
+
+
+def layer_as_model(layer: Layer, input_shape: tuple[int, ...] | None) -> Model:
+    """A model of one layer; a model stays what it is."""
+    if isinstance(layer, Model):
+        return layer
+    if input_shape is None:
+        raise Unusable(f"a layer alone ({layer.keras_class}) needs the size of its input: --input HxWxC")
+    inputs = Input(input_shape)
+    return Model(inputs, layer(inputs))
+
+
+def sizes(option: str, text: str | None) -> tuple[int, ...] | None:
+    """ "150x100x3" as (150, 100, 3); None stays None."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d+(x\d+)*", text, re.ASCII):
+        raise Unusable(f"{option} must be whole numbers with x between them, as 150x100x3; got {text!r}")
+    return tuple(int(size) for size in text.split("x"))
+
+
+def suggestion(name: str, known) -> str:
+    """ "did you mean ...?" with the closest of the known names, or nothing."""
+    close = get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(close)}?" if close else ""
+
+
+def _python_object(target: str, given: dict[str, Any]) -> Model:
+    place, _, attribute = target.rpartition(":")
+    with usable(Exception, about=place):
+        module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    try:
+        found = attrgetter(attribute)(module)
+    except AttributeError:
+        public = [name for name in vars(module) if not name.startswith("_")]
+        raise Unusable(f"{place} has no {attribute!r}; {suggestion(attribute, public)}".rstrip("; ")) from None
+    if isinstance(found, Layer):
+        input_shape = given.pop("input_shape", None) if not isinstance(found, Model) else None
+        if given:
+            raise Unusable(f"{target} is built already: {_as_options(given)} cannot change it")
+        with usable(about=target):
+            return layer_as_model(found, input_shape)
+    if not callable(found):
+        raise Unusable(f"{target} must be a model, a layer or a function that makes one; got {type(found).__name__}")
+    with usable(Exception, about=target):
+        made = found(**given)
+    if not isinstance(made, Model):
+        raise Unusable(f"{target} must make a model; it made {type(made).__name__}")
+    return made
+
+
+def _as_options(given) -> str:
+    return " and ".join({"classes": "--classes", "input_shape": "--input"}[name] for name in given)
+
+
+def _load_file(path: Path):
+    if not path.is_file():
+        raise FileNotFoundError("there is no such file")
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = util.spec_from_file_location(path.stem, path)
+    module = util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
+def _load_module(name: str):
+    sys.path.insert(0, "")
+    return import_module(name)

@@ -1,0 +1,3 @@
+"""Pictures and data sets, read into the arrays that models take."""
+
+from numpycnn.data.photographs import *

@@ -1,0 +1,3 @@
+"""Between numpycnn models and Keras."""
+
+from numpycnn.keras_io.build import *

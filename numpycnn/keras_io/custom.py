@@ -1,0 +1,63 @@
+"""Keras layers for what Keras lacks: local response normalization, pooling over depth, LeNet-5's radial basis."""
+
+from functools import cache
+
+
+@cache
+def custom_layers() -> dict:
+    """Keras classes by the name of our layer; made on first use, since they need TensorFlow."""
+    import keras
+    import tensorflow as tf
+
+    register = keras.saving.register_keras_serializable("numpycnn")
+
+    class Described(keras.layers.Layer):
+        """A layer whose arguments are its attributes, as `options` names them."""
+
+        options: tuple[str, ...] = ()
+
+        def __init__(self, **arguments):
+            described = {name: arguments.pop(name) for name in self.options if name in arguments}
+            super().__init__(**arguments)
+            for name, value in described.items():
+                setattr(self, name, value)
+
+        def get_config(self):
+            return {**super().get_config(), **{name: getattr(self, name) for name in self.options}}
+
+    @register
+    class LocalResponseNormalization(Described):
+        options = ("depth_radius", "bias", "alpha", "beta")
+
+        def call(self, inputs):
+            options = {name: getattr(self, name) for name in self.options}
+            if inputs.dtype != "float64":
+                return tf.nn.local_response_normalization(inputs, **options)
+            narrow = tf.nn.local_response_normalization(tf.cast(inputs, "float32"), **options)
+            return tf.cast(narrow, "float64")  # tf.nn has it in half and single precision only
+
+    @register
+    class DepthMaxPooling2D(Described):
+        options = ("pool_size", "strides", "padding")
+
+        def call(self, inputs):
+            by_depth = tf.expand_dims(inputs, -1)
+            batch, height, width, depth, _ = by_depth.shape
+            rows = tf.reshape(by_depth, (-1, height * width, depth, 1))
+            strides = self.pool_size if self.strides is None else self.strides
+            pooled = tf.nn.max_pool2d(rows, (1, self.pool_size), (1, strides), self.padding.upper())
+            return tf.reshape(pooled, (-1, height, width, pooled.shape[2]))
+
+    @register
+    class RadialBasis(Described):
+        options = ("units", "kernel_initializer")
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight(
+                shape=(input_shape[-1], self.units), initializer=self.kernel_initializer, name="kernel"
+            )
+
+        def call(self, inputs):
+            return tf.reduce_sum((inputs[..., None] - self.kernel) ** 2, axis=-2)
+
+    return {kind.__name__: kind for kind in (LocalResponseNormalization, DepthMaxPooling2D, RadialBasis)}

@@ -1,0 +1,225 @@
+"""Models: a graph of layers with its weights, run on arrays, and back."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from numpycnn.layers.base import Gradients, Input, Kept, Layer, Shape, Tensor
+from numpycnn.layers.initializers import initialize
+from numpycnn.models.graph import Graph
+from numpycnn.models.variable import Variable
+
+__all__ = ["Model", "Sequential"]
+
+
+class Model(Graph):
+    """A directed acyclic graph of layers between symbolic inputs and outputs, as keras.Model(inputs, outputs).
+
+    Layers may be shared (used at several places with one set of weights) and models may be layers of other models,
+    which then share their weights with them.
+
+    Args:
+        inputs, outputs: one symbolic tensor or a list of them; arrays go in and out in the same form.
+        dtype: of the weights and of the arithmetic; arrays that come in are cast to it, as Keras does.
+        seed: of the generator that draws the weights when they are first needed, and of dropout.
+
+    Raises: ValueError where the outputs do not follow from the inputs, or two layers share a name.
+
+    >>> from numpycnn.layers import Conv2D, Dense, Flatten, Input
+    >>> x = Input((6, 5, 3))
+    >>> model = Model(x, Dense(10)(Flatten()(Conv2D(4, (3, 2))(x))))
+    >>> model.predict(np.zeros((2, 6, 5, 3))).shape
+    (2, 10)
+    """
+
+    def __init__(self, inputs, outputs, *, name: str | None = None, dtype="float32", seed: int = 0):
+        super().__init__(inputs, outputs, name=name)
+        self.dtype, self.seed = np.dtype(dtype), seed
+        self._variables: dict[str, Variable] | None = None
+        self._kept: Kept | None = None
+        self._rng = np.random.default_rng(seed)
+
+    # Weights
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """Every weight by its path, as "conv1/kernel", in Keras's order; drawn on first use."""
+        if self._variables is None:
+            self._variables = self._draw(self.seed)
+        return self._variables
+
+    @property
+    def weights(self) -> list[Variable]:
+        return list(self.variables.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return [variable for variable in self.weights if variable.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return [variable for variable in self.weights if not variable.trainable]
+
+    def initialize(self, seed: int = 0) -> None:
+        """Draw every weight anew from its layer's initializer."""
+        for path, variable in self._draw(seed).items():
+            self.variables[path].value = variable.value
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [variable.value.copy() for variable in self.weights]
+
+    def set_weights(self, values: Iterable) -> None:
+        """Take over arrays in the order of `weights`; nothing is changed unless all shapes fit."""
+        values = [np.asarray(value) for value in values]
+        expected, received = [v.shape for v in self.weights], [v.shape for v in values]
+        if expected != received:
+            wrong = next((i for i, (a, b) in enumerate(zip(expected, received, strict=False)) if a != b), None)
+            where = f"{len(received)} arrays" if wrong is None else f"shape {received[wrong]} at position {wrong}"
+            rule = f"{len(expected)} arrays" if wrong is None else f"{self.weights[wrong].name} {expected[wrong]}"
+            raise ValueError(f"set_weights: the values must be those of weights, {rule}; got {where}.")
+        for variable, value in zip(self.weights, values, strict=True):
+            variable.assign(value)
+
+    def astype(self, dtype) -> "Model":
+        """The same graph with a copy of the weights in another dtype."""
+        other = copy.copy(self)
+        other.dtype, other._kept = np.dtype(dtype), None
+        other._variables = {k: Variable(k, v.value.astype(dtype), v.trainable) for k, v in self.variables.items()}
+        return other
+
+    def _draw(self, seed: int) -> dict[str, Variable]:
+        rng = np.random.default_rng(seed)
+        drawn = {}
+        for layer, shapes in self.first_uses().items():
+            if isinstance(layer, Model):
+                own = layer.variables
+            else:
+                own = {
+                    key: Variable(
+                        f"{self.names[layer]}/{key}",
+                        initialize(spec.initializer, spec.shape, rng).astype(self.dtype, copy=False),
+                        spec.trainable and layer.trainable,
+                    )
+                    for key, spec in layer.weight_specs(*shapes).items()
+                }
+            drawn |= {f"{self.names[layer]}/{key}": variable for key, variable in own.items()}
+        return drawn
+
+    # Running
+
+    def predict(self, x, batch_size: int = 32):
+        """The outputs in inference, computed `batch_size` examples at a time; nothing is kept for a backward."""
+        inputs, weights = self.arrays(x), self.values()
+        starts = range(0, max(1, len(inputs[0])), batch_size)
+        parts = [self.run(weights, [a[i : i + batch_size] for a in inputs]) for i in starts]
+        return self._given_back([np.concatenate(outputs) for outputs in zip(*parts, strict=True)])
+
+    def forward(self, x, training: bool = False, *, rng: np.random.Generator | None = None):
+        """The outputs, keeping what `backward` will read and nothing else.
+
+        In training, batch normalization uses and updates statistics and dropout drops; `rng` replaces the model's
+        own generator.
+        """
+        step = self.call(self.values(), self.arrays(x), training=training, rng=self._rng if rng is None else rng)
+        for path, value in step.updates.items():
+            self.variables[path].assign(value)
+        self._kept = Kept((), (), step.extra)
+        return self._given_back(step.outputs)
+
+    def backward(self, dy) -> Gradients:
+        """The gradients of a loss from dy, its gradient by the output(s) of the last `forward`.
+
+        Returns: .inputs, one array for each input; .weights, one for each trainable weight by its path.
+        Raises: RuntimeError before any forward; ValueError where dy has not the shapes of the outputs.
+        """
+        if self._kept is None:
+            raise RuntimeError("Model.backward: forward must run first, since backward reads what it keeps.")
+        dys = [np.asarray(d, self.dtype) for d in ([dy] if self.single[1] else dy)]
+        for d, y in zip(dys, self._kept.extra["outputs"], strict=True):
+            if d.shape != y.shape:
+                raise ValueError(f"Model.backward: dy must have the output's shape {y.shape}; got dy {d.shape}.")
+        found = self.call_backward(self.values(), dys, self._kept)
+        trainable = {path: variable for path, variable in self.variables.items() if variable.trainable}
+        weights = {path: found.weights.get(path, np.zeros_like(v.value)) for path, v in trainable.items()}
+        return Gradients(found.inputs, weights)
+
+    def get_layer(self, name: str) -> Layer:
+        """The layer of this name; ValueError where there is none."""
+        for layer, own in self.names.items():
+            if own == name:
+                return layer
+        raise ValueError(
+            f"{self.name or 'Model'}: no layer is named {name!r}; there are {', '.join(self.names.values())}."
+        )
+
+    def activations(self, x, training: bool = False) -> dict[str, np.ndarray]:
+        """Every layer's output by its name; the second use of a shared layer is called "name:1", and so on."""
+        found: dict[str, np.ndarray] = {}
+
+        def keep(node, arrays, step):
+            found[self.node_names[node]] = step.outputs[0]
+
+        self.run(self.values(), self.arrays(x), training=training, visit=keep)
+        return found
+
+    def summary(self) -> None:
+        """Print the table that Keras users know: layers, output shapes, parameters, and what each is connected to."""
+        from numpycnn.models.summary import print_summary
+
+        print_summary(self)
+
+    def to_keras(self):
+        """The same model as a keras.Model with the same weights; ImportError where TensorFlow is not installed."""
+        from numpycnn.keras_io import to_keras
+
+        return to_keras(self)
+
+    # Arrays at the door
+
+    def _values(self) -> dict[str, np.ndarray]:
+        return {path: variable.value for path, variable in self.variables.items()}
+
+    def arrays(self, x) -> list[np.ndarray]:
+        """What is given to a run as a checked list of arrays in the model's dtype."""
+        arrays = [np.asarray(a) for a in ([x] if self.single[0] else x)]
+        if len(arrays) != len(self.inputs):
+            raise ValueError(f"Model: {len(self.inputs)} arrays must come in; got {len(arrays)}.")
+        for tensor, array in zip(self.inputs, arrays, strict=True):
+            if array.shape[1:] != tensor.shape or array.ndim == 0:
+                expected = ", ".join(map(str, tensor.shape))
+                raise ValueError(f"Model: the input must have shape (batch, {expected}); got {array.shape}.")
+        return [a.astype(self.dtype, copy=False) for a in arrays]
+
+    def _given_back(self, outputs) -> Any:
+        return outputs[0] if self.single[1] else list(outputs)
+
+
+class Sequential(Model):
+    """A chain of layers, as keras.Sequential.
+
+    Args: layers: layers in order; the first may be an `Input(shape)`, else `input_shape` says one example's shape.
+
+    >>> from numpycnn.layers import Dense, Flatten
+    >>> Sequential([Flatten(), Dense(10)], input_shape=(4, 3)).predict(np.zeros((2, 4, 3))).shape
+    (2, 10)
+    """
+
+    def __init__(self, layers, *, input_shape: Shape | None = None, name=None, dtype="float32", seed=0):
+        layers = list(layers)
+        if layers and isinstance(layers[0], Tensor):
+            start = layers.pop(0)
+        elif input_shape is not None:
+            start = Input(input_shape)
+        else:
+            raise ValueError("Sequential: the first of the layers must be an Input(shape), or input_shape be given.")
+        tensor = start
+        for layer in layers:
+            tensor = layer(tensor)
+        super().__init__(start, tensor, name=name, dtype=dtype, seed=seed)
+        self.layers = layers
+
+    @property
+    def keras_class(self):
+        return "Sequential"

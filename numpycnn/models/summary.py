@@ -1,0 +1,48 @@
+"""The table that Keras users know."""
+
+from rich.console import Console
+from rich.table import Table
+
+from numpycnn.models.model import Model
+
+
+def print_summary(model: Model, console: Console | None = None) -> None:
+    """Print a row for each layer: name and kind, output shape, parameters, and the layers it reads."""
+    console = console or Console()
+    table = Table(title=f"Model: {model.name or 'model'}", title_justify="left")
+    for heading, justify in (("Layer (type)", "left"), ("Output Shape", "left"), ("Param #", "right")):
+        table.add_column(heading, justify=justify, overflow="fold")
+    table.add_column("Connected to", overflow="fold")
+    names, seen = model.node_names, set()
+    producers = {tensor: names[node] for node in model.nodes for tensor in node.outputs}
+    for tensor in model.inputs:
+        name = model.names.get(tensor.node.layer, "input")
+        producers[tensor] = name
+        table.add_row(f"{name} (InputLayer)", _shape(tensor.shape), "0", "-")
+    for node in model.nodes:
+        specs = {} if node.layer in seen else node.layer.weight_specs(*node.input_shapes)
+        seen.add(node.layer)
+        params = sum(_size(spec.shape) for spec in specs.values())
+        shapes = ", ".join(map(_shape, node.output_shapes))
+        reads = ", ".join(producers[tensor] for tensor in node.inputs)
+        table.add_row(f"{names[node]} ({node.layer.keras_class})", shapes, f"{params:,}", reads)
+    console.print(table)
+    trainable = sum(v.size for v in model.trainable_weights)
+    frozen = sum(v.size for v in model.non_trainable_weights)
+    for label, count in (("Total", trainable + frozen), ("Trainable", trainable), ("Non-trainable", frozen)):
+        console.print(f"{label} params: {count:,} ({_bytes(count * model.dtype.itemsize)})", highlight=False)
+
+
+def _shape(shape) -> str:
+    return f"({', '.join(('None', *map(str, shape)))})"
+
+
+def _size(shape) -> int:
+    size = 1
+    for axis in shape:
+        size *= axis
+    return size
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:,.2f} MB"

@@ -1,0 +1,81 @@
+"""What a verification found, as plain data: rows, a verdict each, and the one line that sums them up."""
+
+import json
+from dataclasses import asdict, dataclass
+
+__all__ = ["Report", "Row"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer's output or one weight's gradient, compared.
+
+    ours, theirs: the largest error of each side on the same inputs against float64, in units of what rounding
+        explains (verification.tolerances): at most 1 is right.
+    chained_ours, chained_theirs: the largest error of each side against the float64 run when every layer is fed by
+        its own side's earlier layers, relative to the largest value; None where there is no such number.
+    """
+
+    name: str
+    kind: str
+    quantity: str
+    shape: tuple[int, ...]
+    ours: float
+    theirs: float
+    chained_ours: float | None = None
+    chained_theirs: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """A side is at fault only where rounding does not explain it and the other side is nearer to float64."""
+        if self.theirs > 1 and not self.theirs <= self.ours:
+            return "differs"
+        return "ours differs" if self.ours > 1 else "holds"
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict == "holds"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of a verification in the order of the network: first outputs, then gradients."""
+
+    model: str
+    against: str
+    rows: tuple[Row, ...]
+
+    @property
+    def holds(self) -> bool:
+        return all(row.holds for row in self.rows)
+
+    @property
+    def first_difference(self) -> Row | None:
+        return next((row for row in self.rows if not row.holds), None)
+
+    @property
+    def summary(self) -> str:
+        """One line: holds, or what differs first."""
+        row = self.first_difference
+        if row is None:
+            outputs = sum(row.quantity == "output" for row in self.rows)
+            counts = f"{outputs} layer outputs and {len(self.rows) - outputs} gradients"
+            return f"holds: {self.model} in NumPy equals {self.against} in {counts}"
+        which = "numpycnn" if row.verdict == "ours differs" else self.against
+        return (
+            f"differs: {row.quantity} of {row.name} ({row.kind}) is the first that rounding does not explain; "
+            f"{which} is off by {max(row.ours, row.theirs):.3g} times its tolerance"
+        )
+
+    def to_dict(self) -> dict:
+        rows = [{**asdict(row), "verdict": row.verdict} for row in self.rows]
+        return {
+            "model": self.model,
+            "against": self.against,
+            "holds": self.holds,
+            "summary": self.summary,
+            "rows": rows,
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2)
