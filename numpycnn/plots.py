@@ -57,12 +57,12 @@ def _grid(rows, titles, *, aspect: float, path) -> "Figure":
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
-            axes[i, j].imshow(picture, cmap="gray")
+            axes[i, j].imshow(picture, cmap="gray", interpolation="nearest")
             axes[i, j].set_axis_off()
             if i == 0:
                 axes[i, j].set_title(titles[j], fontsize=9)
     if path is not None:
-        figure.savefig(path, dpi=120)
+        figure.savefig(path, dpi=100)
     return figure
 
 

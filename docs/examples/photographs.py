@@ -1,6 +1,6 @@
 """Convolve two photographs: the shapes of three paddings, the colours on average, and what two drawn filters see.
 
-    python docs/examples/photographs.py --out line_filters.png
+python docs/examples/photographs.py --out line_filters.png
 """
 
 import argparse

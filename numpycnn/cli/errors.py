@@ -16,11 +16,12 @@ class Unusable(Exception):
 
 
 @contextmanager
-def usable(*kinds: type[Exception], about: str | None = None) -> Iterator[None]:
-    """Turn the package's own errors on bad input (ValueError and TypeError unless told otherwise) into Unusable."""
+def usable(*errors: type[Exception], about: str | None = None) -> Iterator[None]:
+    """Turn errors on bad input into Unusable: ValueError and TypeError, or those that are given instead."""
+    caught = errors or (ValueError, TypeError)
     try:
         yield
-    except kinds or (ValueError, TypeError) as error:
+    except caught as error:
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         begin = f"{about}: " if about else ""
         raise Unusable(f"{begin}{error}{notes}") from error

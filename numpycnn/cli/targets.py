@@ -13,6 +13,7 @@ from typing import Any
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.layers import Input, Layer
 from numpycnn.models import Model
+from numpycnn.models.topology import snake_case
 
 __all__ = ["layer_as_model", "model_functions", "resolve_model", "sizes", "suggestion"]
 
@@ -58,7 +59,7 @@ def layer_as_model(layer: Layer, input_shape: tuple[int, ...] | None) -> Model:
     if input_shape is None:
         raise Unusable(f"a layer alone ({layer.keras_class}) needs the size of its input: --input HxWxC")
     inputs = Input(input_shape)
-    return Model(inputs, layer(inputs))
+    return Model(inputs, layer(inputs), name=layer.name or snake_case(layer.keras_class))
 
 
 def sizes(option: str, text: str | None) -> tuple[int, ...] | None:
@@ -108,9 +109,11 @@ def _load_file(path: Path):
     if not path.is_file():
         raise FileNotFoundError("there is no such file")
     sys.path.insert(0, str(path.resolve().parent))
-    spec = util.spec_from_file_location(path.stem, path)
-    module = util.module_from_spec(spec)  # type: ignore[arg-type]
-    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    spec = util.spec_from_file_location(f"numpycnn_target_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError("this is no Python file")
+    module = sys.modules[spec.name] = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 

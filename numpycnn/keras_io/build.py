@@ -1,5 +1,6 @@
 """A numpycnn model as a Keras model: the same layers, names, wiring and weights."""
 
+import os
 from typing import Any, NamedTuple
 
 from numpycnn.keras_io.custom import custom_layers
@@ -10,11 +11,12 @@ __all__ = ["KerasForm", "keras_form", "to_keras"]
 
 
 class KerasForm(NamedTuple):
-    """A model built in Keras, and where in it each of our tensors and layers went."""
+    """A model built in Keras, and where in it each of our tensors, layers and weights went."""
 
     model: Any
     tensors: dict[Tensor, Any]
     layers: dict[Layer, Any]
+    weights: dict[str, Any]
 
 
 def to_keras(model: Model):
@@ -27,8 +29,7 @@ def to_keras(model: Model):
 
 def keras_form(model: Model, name: str | None = None) -> KerasForm:
     """Build `model` in Keras and copy its weights; nested models become nested Keras models."""
-    import keras
-
+    keras = import_keras()
     tensors: dict[Tensor, Any] = {}
     layers: dict[Layer, Any] = {}
     for tensor in model.inputs:
@@ -50,13 +51,38 @@ def keras_form(model: Model, name: str | None = None) -> KerasForm:
         built = keras.Model(
             inputs[0] if single_input else inputs, outputs[0] if single_output else outputs, name=name or model.name
         )
-    _copy_weights(model, layers)
-    return KerasForm(built, tensors, layers)
+    weights = _paired_weights(model, layers)
+    for path, variable in weights.items():
+        variable.assign(model.variables[path].value)
+    return KerasForm(built, tensors, layers, weights)
+
+
+def _paired_weights(model: Model, layers) -> dict[str, Any]:
+    """The Keras variable of each of our paths: a layer's variables have the same order on both sides."""
+    paired = {}
+    for layer, built in layers.items():
+        prefix = model.names[layer] + "/"
+        paths = [path for path in model.variables if path.startswith(prefix)]
+        paired.update(zip(paths, built.weights, strict=True))
+    return paired
+
+
+def import_keras():
+    """Keras on TensorFlow, quiet about the machine it finds; ImportError says how to get it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        import keras
+        import tensorflow  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'TensorFlow is needed: pip install "numpycnn-reference[tf]" (Python 3.11 to 3.13); {error}'
+        ) from error
+    return keras
 
 
 def _keras_layer(layer: Layer, name: str, dtype: str):
-    import keras
-
+    keras = import_keras()
     if isinstance(layer, Model):
         return keras_form(layer, name).model
     kind = layer.keras_class
@@ -68,11 +94,3 @@ def _keras_layer(layer: Layer, name: str, dtype: str):
 def _plain(value):
     """Initializers as Keras deserializes them; everything else as it is."""
     return value.keras_config() if hasattr(value, "keras_config") else value
-
-
-def _copy_weights(model: Model, layers) -> None:
-    values = {path: variable.value for path, variable in model.variables.items()}
-    for layer, built in layers.items():
-        if not isinstance(layer, Model):
-            prefix = model.names[layer] + "/"
-            built.set_weights([value for path, value in values.items() if path.startswith(prefix)])

@@ -41,9 +41,8 @@ def custom_layers() -> dict:
         options = ("pool_size", "strides", "padding")
 
         def call(self, inputs):
-            by_depth = tf.expand_dims(inputs, -1)
-            batch, height, width, depth, _ = by_depth.shape
-            rows = tf.reshape(by_depth, (-1, height * width, depth, 1))
+            height, width, depth = inputs.shape[1:]
+            rows = tf.reshape(inputs, (-1, height * width, depth, 1))
             strides = self.pool_size if self.strides is None else self.strides
             pooled = tf.nn.max_pool2d(rows, (1, self.pool_size), (1, strides), self.padding.upper())
             return tf.reshape(pooled, (-1, height, width, pooled.shape[2]))

@@ -1,5 +1,14 @@
 """Layers: frozen descriptions with Keras's names; one definition gives math, shapes, counts and the Keras form."""
 
 from numpycnn.layers.activation import *
+from numpycnn.layers.activation_layers import *
 from numpycnn.layers.base import *
+from numpycnn.layers.borders import *
 from numpycnn.layers.convolution import *
+from numpycnn.layers.dense import *
+from numpycnn.layers.dropout import *
+from numpycnn.layers.initializers import *
+from numpycnn.layers.merging import *
+from numpycnn.layers.normalization import *
+from numpycnn.layers.pooling import *
+from numpycnn.layers.resize import *

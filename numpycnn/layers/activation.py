@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from numpycnn import ops
-from numpycnn.layers.base import Gradients, Kept, Layer, Shape, Step
+from numpycnn.layers.base import Gradients, Kept, Layer, Shape, Step, absolute
 
 __all__ = ["ACTIVATIONS", "ActivatedLayer", "Activation"]
 
@@ -64,14 +64,13 @@ def activation_function(name: str | None) -> Function:
     return ACTIVATIONS[name or "linear"]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
 class ActivatedLayer(Layer):
     """A layer whose output goes through an activation: y = activation(forward(x)).
 
-    A subclass says `forward` and `backward` of what comes before the activation.
+    A subclass has the field `activation` and says `forward` and `backward` of what comes before it.
     """
 
-    activation: str | None = None
+    activation: str | None
 
     def __post_init__(self):
         _ = self.function
@@ -102,7 +101,7 @@ class ActivatedLayer(Layer):
 
     def gradient_scales(self, weights, dy, kept):
         dz = self.function.gradient_scale(dy, kept.extra.get("preactivation"), kept.output)
-        return super().gradient_scales(weights, dz, kept)
+        return self.backward(absolute(weights), dz, kept._replace(inputs=tuple(map(np.abs, kept.inputs))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,3 +126,10 @@ class Activation(Layer):
 
     def backward(self, weights, dy, kept):
         return Gradients((activation_function(self.activation).gradient(dy, kept.input, kept.output),), {})
+
+    def output_scale(self, weights, inputs, *, training=False):
+        y = self.forward(weights, *inputs)
+        return activation_function(self.activation).output_scale(np.abs(inputs[0]), y)
+
+    def gradient_scales(self, weights, dy, kept):
+        return Gradients((activation_function(self.activation).gradient_scale(dy, kept.input, kept.output),), {})

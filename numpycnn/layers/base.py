@@ -14,7 +14,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from numpycnn.ops.arguments import fail
+
 Shape = tuple[int, ...]
+Pair = int | tuple[int, int]
 Weights = Mapping[str, np.ndarray]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -96,6 +99,10 @@ class Layer:
         """The shapes for one example of what a training call keeps besides inputs and output."""
         return {}
 
+    def extra_bytes(self, *input_shapes: Shape, batch_size: int, itemsize: int) -> int:
+        """The bytes of what a training call keeps besides inputs and output, where a number takes `itemsize`."""
+        return batch_size * itemsize * sum(map(prod, self.extra_shapes(*input_shapes).values()))
+
     def forward(self, weights: Weights, *inputs: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
@@ -118,13 +125,13 @@ class Layer:
     def output_scale(self, weights: Weights, inputs, *, training: bool = False) -> np.ndarray:
         """S: what the terms of each output add up to before any of them cancel.
 
-        By default the layer on absolute values, which is right where it is linear in its inputs and its weights.
+        By default the layer on absolute values, which is right for sums of products and for picking the largest.
         """
         return self.forward(absolute(weights), *map(np.abs, inputs))
 
-    def gradient_scales(self, weights: Weights, dy: np.ndarray, kept: Kept) -> dict[str, np.ndarray]:
-        """S of the gradient of each weight; by default the backward on absolute values."""
-        return self.backward(absolute(weights), np.abs(dy), kept._replace(inputs=tuple(map(np.abs, kept.inputs)))).weights
+    def gradient_scales(self, weights: Weights, dy: np.ndarray, kept: Kept) -> Gradients:
+        """S of each gradient; by default what |dy| sends back, which is right where nothing is subtracted."""
+        return absolute_gradients(self.backward(weights, np.abs(dy), kept))
 
     def sum_length(self, *input_shapes: Shape) -> int:
         """K: how many terms one output is the sum of, at most about."""
@@ -208,8 +215,20 @@ def Input(shape, name: str | None = None) -> Tensor:
     return Node(InputLayer(tuple(int(size) for size in sizes), name=name), ()).outputs[0]
 
 
+def check_image(layer: str, shape: Shape) -> tuple[int, int, int]:
+    """The shape as (height, width, channels); ValueError naming the layer's class where it is none."""
+    if len(shape) != 3:
+        fail(layer, "the input must have the axes (batch, height, width, channels)", input_shape=shape)
+    height, width, channels = shape
+    return height, width, channels
+
+
 def absolute(weights: Weights) -> dict[str, np.ndarray]:
     return {name: np.abs(value) for name, value in weights.items()}
+
+
+def absolute_gradients(gradients: Gradients) -> Gradients:
+    return Gradients(tuple(map(np.abs, gradients.inputs)), absolute(gradients.weights))
 
 
 def stand_in(array: np.ndarray) -> np.ndarray:
@@ -217,4 +236,4 @@ def stand_in(array: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.zeros((), array.dtype), array.shape)
 
 
-__all__ = ["Gradients", "Input", "InputLayer", "Kept", "Layer", "Node", "Shape", "Step", "Tensor", "WeightSpec"]
+__all__ = ["Gradients", "Input", "InputLayer", "Kept", "Layer", "Node", "Pair", "Shape", "Step", "Tensor", "WeightSpec"]

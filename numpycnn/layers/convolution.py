@@ -6,17 +6,14 @@ from typing import Any
 
 from numpycnn import ops
 from numpycnn.layers.activation import ActivatedLayer
-from numpycnn.layers.base import Gradients, Shape, WeightSpec
+from numpycnn.layers.base import Gradients, Pair, Shape, WeightSpec, check_image
 from numpycnn.ops.arguments import fail, integer, pair
 from numpycnn.ops.conv_transpose import transposed_window
 from numpycnn.ops.windows import sliding_window
 
 __all__ = ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"]
 
-Pair = int | tuple[int, int]
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
 class Convolution(ActivatedLayer):
     """What all convolution layers share: how the window slides, the bias, the activation after it.
 
@@ -24,8 +21,8 @@ class Convolution(ActivatedLayer):
     dilation_rate > 1, which Keras refuses as well.
     """
 
-    use_bias: bool = True
-    bias_initializer: Any = "zeros"
+    use_bias: bool
+    bias_initializer: Any
 
     def __post_init__(self):
         super().__post_init__()
@@ -43,7 +40,7 @@ class Convolution(ActivatedLayer):
 
     def slid(self, shape: Shape) -> tuple[int, int]:
         """The height and width of the output."""
-        height, width, _ = _image(self.keras_class, shape)
+        height, width, _ = check_image(self.keras_class, shape)
         window = sliding_window(self.keras_class, (height, width), self.kernel_size, **self.sliding)
         return window.output_shape
 
@@ -66,21 +63,25 @@ class Conv2D(Convolution):
 
     filters: int
     kernel_size: Pair
-    strides: Pair = 1
+    strides: Pair = (1, 1)
     padding: str = "valid"
-    dilation_rate: Pair = 1
+    dilation_rate: Pair = (1, 1)
     groups: int = 1
+    activation: str | None = None
+    use_bias: bool = True
     kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
 
     def output_shape(self, shape):
-        return (*self.slid(shape), integer("Conv2D", "filters", self.filters))
+        size, channels = self.slid(shape), shape[-1]
+        filters, groups = integer("Conv2D", "filters", self.filters), integer("Conv2D", "groups", self.groups)
+        if channels % groups or filters % groups:
+            rule = f"groups ({groups}) must divide the channels ({channels}) and the filters ({filters})"
+            fail("Conv2D", rule, input_shape=shape)
+        return (*size, filters)
 
     def weight_specs(self, shape):
-        channels, groups = shape[-1], integer("Conv2D", "groups", self.groups)
-        if channels % groups or self.filters % groups:
-            rule = f"groups ({groups}) must divide the channels ({channels}) and the filters ({self.filters})"
-            fail("Conv2D", rule, input_shape=shape)
-        kernel = (*pair("Conv2D", "kernel_size", self.kernel_size), channels // groups, self.filters)
+        kernel = (*pair("Conv2D", "kernel_size", self.kernel_size), shape[-1] // self.groups, self.filters)
         return self.with_bias(self.filters, kernel=WeightSpec(kernel, self.kernel_initializer))
 
     def macs(self, shape):
@@ -101,11 +102,14 @@ class DepthwiseConv2D(Convolution):
     """`ops.depthwise_conv2d` with a kernel (kh, kw, channels, depth_multiplier)."""
 
     kernel_size: Pair
-    strides: Pair = 1
+    strides: Pair = (1, 1)
     padding: str = "valid"
     depth_multiplier: int = 1
-    dilation_rate: Pair = 1
+    dilation_rate: Pair = (1, 1)
+    activation: str | None = None
+    use_bias: bool = True
     depthwise_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
 
     def output_shape(self, shape):
         multiplier = integer("DepthwiseConv2D", "depth_multiplier", self.depth_multiplier)
@@ -133,12 +137,15 @@ class SeparableConv2D(Convolution):
 
     filters: int
     kernel_size: Pair
-    strides: Pair = 1
+    strides: Pair = (1, 1)
     padding: str = "valid"
-    dilation_rate: Pair = 1
+    dilation_rate: Pair = (1, 1)
     depth_multiplier: int = 1
+    activation: str | None = None
+    use_bias: bool = True
     depthwise_initializer: Any = "glorot_uniform"
     pointwise_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
 
     def output_shape(self, shape):
         return (*self.slid(shape), integer("SeparableConv2D", "filters", self.filters))
@@ -177,18 +184,21 @@ class Conv2DTranspose(Convolution):
 
     filters: int
     kernel_size: Pair
-    strides: Pair = 1
+    strides: Pair = (1, 1)
     padding: str = "valid"
     output_padding: Pair | None = None
-    dilation_rate: Pair = 1
+    dilation_rate: Pair = (1, 1)
+    activation: str | None = None
+    use_bias: bool = True
     kernel_initializer: Any = "glorot_uniform"
+    bias_initializer: Any = "zeros"
 
     @property
     def sliding(self):
         return {**super().sliding, "output_padding": self.output_padding}
 
     def slid(self, shape):
-        height, width, _ = _image("Conv2DTranspose", shape)
+        height, width, _ = check_image("Conv2DTranspose", shape)
         window = transposed_window("Conv2DTranspose", (height, width), self.kernel_size, **self.sliding)
         return window.rows.size, window.columns.size
 
@@ -208,9 +218,3 @@ class Conv2DTranspose(Convolution):
 
     def backward(self, weights, dy, kept):
         return self.gradients(*ops.conv2d_transpose_backward(dy, kept.input, weights["kernel"], **self.sliding))
-
-
-def _image(layer: str, shape: Shape) -> Shape:
-    if len(shape) != 3:
-        fail(layer, "the input must have the axes (batch, height, width, channels)", input_shape=shape)
-    return shape

@@ -6,8 +6,8 @@ sigmoids and what they gate are in sigmoids.py, the functions of a whole axis in
 
 import numpy as np
 
-from numpycnn.ops.arguments import accumulator, check_shape, fail, floating, ieee
-from numpycnn.ops.broadcasting import unbroadcast
+from numpycnn.ops.arguments import check_shape, fail, ieee
+from numpycnn.ops.elementwise import gradient_arguments, present, unbroadcast, widened
 from numpycnn.ops.scalars import real
 
 __all__ = [
@@ -119,7 +119,7 @@ def prelu(x, alpha):
     >>> prelu(np.array([[-2.0, -2.0, 2.0]]), np.array([0.5, 0.25, 0.0]))
     array([[-1. , -0.5,  2. ]])
     """
-    x, alpha = floating("prelu", x=x, alpha=alpha)
+    x, alpha = present("prelu", x=x, alpha=alpha)
     _check_alpha("prelu", x, alpha)
     wide = widened(x)
     return np.asarray(np.maximum(wide, 0) + alpha * np.minimum(wide, 0), x.dtype)
@@ -133,7 +133,7 @@ def prelu_backward(dy, x, alpha):
 
     Returns: dx, dalpha.
     """
-    dy, x, alpha = floating("prelu_backward", dy=dy, x=x, alpha=alpha)
+    dy, x, alpha = present("prelu_backward", dy=dy, x=x, alpha=alpha)
     _check_alpha("prelu_backward", x, alpha)
     check_shape("prelu_backward", x.shape, "the shape of x", dy=dy)
     wide = widened(dy)
@@ -152,7 +152,7 @@ def elu(x, alpha=1.0):
     >>> elu(np.array([-np.inf, 0.0, 2.0]), alpha=0.5)
     array([-0.5,  0. ,  2. ])
     """
-    (x,) = floating("elu", x=x)
+    (x,) = present("elu", x=x)
     alpha = real("elu", "alpha", alpha)
     wide = widened(x)
     return np.asarray(np.where(wide > 0, wide, alpha * np.expm1(np.minimum(wide, 0))), x.dtype)
@@ -183,7 +183,7 @@ def selu(x):
     >>> selu(np.array([-np.inf, 0.0, 2.0])).round(4)
     array([-1.7581,  0.    ,  2.1014])
     """
-    (x,) = floating("selu", x=x)
+    (x,) = present("selu", x=x)
     wide = widened(x)
     y = np.where(wide > 0, SELU_SCALE * wide, SELU_SCALE * SELU_ALPHA * np.expm1(np.minimum(wide, 0)))
     return np.asarray(y, x.dtype)
@@ -202,24 +202,8 @@ def selu_backward(dy, x, *, y=None):
     return np.asarray(dy * np.where(x < 0, lowest * np.exp(np.minimum(x, 0)), SELU_SCALE), dtype)
 
 
-def widened(array):
-    """The array in the dtype that sums are made in."""
-    return array.astype(accumulator(array.dtype), copy=False)
-
-
-def gradient_arguments(op, dy, x, y=None) -> tuple:
-    """The dtype of the gradient, then dy, x and y widened; x or y may be None, not both."""
-    dy, x, y = floating(op, dy=dy, x=x, y=y)
-    if x is None and y is None:
-        fail(op, "x must be given, or y where the op takes it")
-    for name, array in (("x", x), ("y", y)):
-        if array is not None:
-            check_shape(op, array.shape, f"the shape of {name}", dy=dy)
-    return dy.dtype, *(None if array is None else widened(array) for array in (dy, x, y))
-
-
 def _relu(op, x, max_value, negative_slope, threshold):
-    (x,) = floating(op, x=x)
+    (x,) = present(op, x=x)
     limit, slope, threshold = _line(op, x.dtype, max_value, negative_slope, threshold)
     wide = widened(x)
     y = np.maximum(wide, 0) if threshold == 0 else np.where(wide <= threshold, 0, wide)

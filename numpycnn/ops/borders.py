@@ -33,7 +33,7 @@ def zero_padding2d(x, padding=1):
     """
     (x,) = floating("zero_padding2d", x=x)
     check_rank("zero_padding2d", IMAGES, x=x)
-    return np.pad(x, ((0, 0), *_sides("zero_padding2d", "padding", padding), (0, 0)))
+    return np.pad(x, ((0, 0), *border_sides("zero_padding2d", "padding", padding), (0, 0)))
 
 
 def zero_padding2d_backward(dy, x, padding=1):
@@ -41,7 +41,7 @@ def zero_padding2d_backward(dy, x, padding=1):
     op = "zero_padding2d_backward"
     dy, x = floating(op, dy=dy, x=x)
     check_rank(op, IMAGES, x=x)
-    (top, bottom), (left, right) = _sides(op, "padding", padding)
+    (top, bottom), (left, right) = border_sides(op, "padding", padding)
     batch, height, width, channels = x.shape
     check_shape(op, (batch, top + height + bottom, left + width + right, channels), "the shape of the output", dy=dy)
     return dy[:, top : top + height, left : left + width].copy()
@@ -106,7 +106,7 @@ def center_crop_backward(dy, x, height, width):
     return _embed(op, dy if middle.shape[1:3] == size else resize_backward(dy, middle, size), x, inside)
 
 
-def _sides(op, name, value) -> tuple[tuple[int, int], tuple[int, int]]:
+def border_sides(op, name, value) -> tuple[tuple[int, int], tuple[int, int]]:
     """((top, bottom), (left, right)) out of one integer, (height, width) or the four."""
     sides = value if entries(value) else (value, value)
     if len(sides) != 2 or any(entries(side) not in (0, 2) for side in sides):
@@ -116,7 +116,7 @@ def _sides(op, name, value) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def _inside(op, x, cropping) -> tuple[slice, slice, slice]:
     """What cropping leaves, as slices of batch, rows and columns."""
-    sides = _sides(op, "cropping", cropping)
+    sides = border_sides(op, "cropping", cropping)
     for name, ends, size, (before, after) in zip(
         ("height", "width"), ("top + bottom", "left + right"), x.shape[1:3], sides, strict=True
     ):

@@ -8,6 +8,7 @@ import numpy as np
 
 from numpycnn.ops import windows
 from numpycnn.ops.arguments import accumulator, check_rank, check_shape, fail, floating, ieee, integer
+from numpycnn.ops.elementwise import present, widened
 
 __all__ = [
     "dense",
@@ -37,12 +38,12 @@ def dense(x, kernel, bias=None):
     array([[3., 4., 5., 6.],
            [3., 4., 5., 6.]])
     """
+    present("dense", x=x, kernel=kernel)
     x, kernel, bias = floating("dense", x=x, kernel=kernel, bias=bias)
     _check_features("dense", x, kernel)
     if bias is not None:
         check_shape("dense", kernel.shape[1:], "one value for each unit", bias=bias)
-    dtype = accumulator(x.dtype)
-    y = x.astype(dtype, copy=False) @ kernel.astype(dtype, copy=False)
+    y = widened(x) @ widened(kernel)
     return np.asarray(y if bias is None else y + bias, x.dtype)
 
 
@@ -55,13 +56,13 @@ def dense_backward(dy, x, kernel):
 
     Returns: dx, dkernel, dbias.
     """
-    dy, x, kernel = floating("dense_backward", dy=dy, x=x, kernel=kernel)
+    dy, x, kernel = present("dense_backward", dy=dy, x=x, kernel=kernel)
     _check_features("dense_backward", x, kernel)
     check_shape("dense_backward", (*x.shape[:-1], kernel.shape[1]), "the shape of the output", dy=dy)
-    dtype, (features, units), rows = accumulator(x.dtype), kernel.shape, math.prod(x.shape[:-1])
-    wide = dy.reshape(rows, units).astype(dtype, copy=False)
-    dx = (wide @ kernel.T.astype(dtype, copy=False)).reshape(x.shape)
-    dkernel = x.reshape(rows, features).T.astype(dtype, copy=False) @ wide
+    (features, units), rows = kernel.shape, math.prod(x.shape[:-1])
+    wide = widened(dy).reshape(rows, units)
+    dx = (wide @ widened(kernel).T).reshape(x.shape)
+    dkernel = widened(x).reshape(rows, features).T @ wide
     return tuple(np.asarray(gradient, x.dtype) for gradient in (dx, dkernel, wide.sum(axis=0)))
 
 
@@ -82,7 +83,7 @@ def radial_basis(x, kernel):
     >>> radial_basis(np.array([[1.0, -1.0]]), np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]]))
     array([[0., 8., 2.]])
     """
-    x, kernel = floating("radial_basis", x=x, kernel=kernel)
+    x, kernel = present("radial_basis", x=x, kernel=kernel)
     check_rank("radial_basis", "(batch, features)", x=x)
     _check_features("radial_basis", x, kernel)
     y = np.zeros((len(x), kernel.shape[1]), accumulator(x.dtype))
@@ -100,13 +101,13 @@ def radial_basis_backward(dy, x, kernel):
 
     Returns: dx, dkernel.
     """
-    dy, x, kernel = floating("radial_basis_backward", dy=dy, x=x, kernel=kernel)
+    dy, x, kernel = present("radial_basis_backward", dy=dy, x=x, kernel=kernel)
     check_rank("radial_basis_backward", "(batch, features)", x=x)
     _check_features("radial_basis_backward", x, kernel)
     check_shape("radial_basis_backward", (len(x), kernel.shape[1]), "the shape of the output", dy=dy)
     dtype = accumulator(x.dtype)
     dx, dkernel = np.zeros(x.shape, dtype), np.zeros(kernel.shape, dtype)
-    twice = 2 * dy.astype(dtype, copy=False)
+    twice = 2 * widened(dy)
     for n, f, u, apart in _differences(x, kernel):
         dx[n, f] += np.einsum("nu,nfu->nf", twice[n, u], apart)
         dkernel[f, u] -= np.einsum("nu,nfu->fu", twice[n, u], apart)
@@ -124,14 +125,14 @@ def flatten(x):
     >>> flatten(np.arange(8.0).reshape(1, 2, 2, 2))
     array([[0., 1., 2., 3., 4., 5., 6., 7.]])
     """
-    (x,) = floating("flatten", x=x)
+    (x,) = present("flatten", x=x)
     _check_batch("flatten", x.shape)
     return x.reshape(len(x), math.prod(x.shape[1:])).copy()
 
 
 def flatten_backward(dy, x):
     """dx is dy in the shape of x.   Args: of x only the shape counts."""
-    (dy,) = floating("flatten_backward", dy=dy)
+    (dy,) = present("flatten_backward", dy=dy)
     shape = np.shape(x)
     _check_batch("flatten_backward", shape)
     check_shape("flatten_backward", (shape[0], math.prod(shape[1:])), "the shape of the output", dy=dy)
@@ -150,13 +151,13 @@ def reshape(x, target_shape):
     >>> reshape(np.ones((5, 12)), (3, -1)).shape
     (5, 3, 4)
     """
-    (x,) = floating("reshape", x=x)
+    (x,) = present("reshape", x=x)
     return x.reshape(_reshaped("reshape", x.shape, target_shape)).copy()
 
 
 def reshape_backward(dy, x, target_shape):
     """dx is dy in the shape of x.   Args: of x only the shape counts."""
-    (dy,) = floating("reshape_backward", dy=dy)
+    (dy,) = present("reshape_backward", dy=dy)
     shape = np.shape(x)
     check_shape(
         "reshape_backward", _reshaped("reshape_backward", shape, target_shape), "the shape of the output", dy=dy
@@ -173,9 +174,8 @@ def _check_features(op, x, kernel) -> None:
 
 def _differences(x, kernel) -> Iterator[tuple[slice, slice, slice, np.ndarray]]:
     """x[n, f] - kernel[f, u], block by block, (n, f, u) each, at most windows.BLOCK_BYTES at a time."""
-    dtype, (features, units) = accumulator(x.dtype), kernel.shape
-    x, kernel = x.astype(dtype, copy=False), kernel.astype(dtype, copy=False)
-    budget = windows.BLOCK_BYTES // dtype.itemsize
+    x, kernel, (features, units) = widened(x), widened(kernel), kernel.shape
+    budget = windows.BLOCK_BYTES // x.itemsize
     wide = max(1, min(units, budget))
     deep = max(1, min(features, budget // wide))
     high = max(1, min(len(x), budget // (wide * deep)))

@@ -26,6 +26,7 @@ def global_avg_pool2d(x, *, keepdims=False):
     """
     (x,) = floating("global_avg_pool2d", x=x)
     _check_pixels("global_avg_pool2d", x)
+    x = np.asarray(x, order="C")  # in another order another sum would round otherwise
     rows = x.mean(axis=2, dtype=accumulator(x.dtype), keepdims=keepdims)  # two short sums round less than a long one
     return rows.mean(axis=1, keepdims=keepdims).astype(x.dtype, copy=False)
 

@@ -1,9 +1,11 @@
 """Ops that merge branches: element by element with NumPy's broadcasting, or one behind the other along an axis."""
 
+import functools
+
 import numpy as np
 
-from numpycnn.ops.arguments import accumulator, axis_index, check_shape, fail, floating, ieee
-from numpycnn.ops.broadcasting import unbroadcast
+from numpycnn.ops.arguments import accumulator, axis_index, check_shape, fail, ieee
+from numpycnn.ops.elementwise import present, unbroadcast, widened
 
 __all__ = [
     "add",
@@ -36,7 +38,7 @@ def add(*inputs):
            [4., 5., 6.]])
     """
     inputs = _merged("add", inputs)
-    return np.asarray(_sum(inputs), inputs[0].dtype)
+    return np.asarray(_folded(np.add, inputs), inputs[0].dtype)
 
 
 @ieee
@@ -65,7 +67,7 @@ def subtract(x1, x2):
 def subtract_backward(dy, x1, x2):
     """dx1 = dy, dx2 = -dy, each summed over repeated axes.   Args: of x1 and x2 only the shapes count."""
     dx1, dx2 = _shared("subtract_backward", dy, (x1, x2), 1)
-    return dx1, -dx2
+    return dx1, np.asarray(-dx2)
 
 
 @ieee
@@ -79,7 +81,7 @@ def multiply(*inputs):
            [ 3., 30.]])
     """
     inputs = _merged("multiply", inputs)
-    return np.asarray(_before(inputs)[-1] * inputs[-1], inputs[0].dtype)
+    return np.asarray(_folded(np.multiply, inputs), inputs[0].dtype)
 
 
 @ieee
@@ -89,9 +91,12 @@ def multiply_backward(dy, *inputs):
     Returns: a gradient for each input.
     """
     inputs, dy = _with_gradient("multiply_backward", dy, inputs)
-    dtype, after, gradients = dy.dtype, dy, []
-    for x, before in zip(inputs[::-1], _before(inputs)[::-1], strict=True):
-        gradients.append(np.array(unbroadcast(after * before, x.shape), dtype))
+    before = [np.ones((), accumulator(dy.dtype))]  # for each input the product of those before it
+    for x in inputs[:-1]:
+        before.append(before[-1] * x)
+    after, gradients = widened(dy), []
+    for x, others in zip(inputs[::-1], before[::-1], strict=True):
+        gradients.append(np.asarray(unbroadcast(after * others, x.shape), dy.dtype))
         after = after * x
     return tuple(gradients[::-1])
 
@@ -106,10 +111,7 @@ def maximum(*inputs):
     array([2., 9.])
     """
     inputs = _merged("maximum", inputs)
-    y = inputs[0].copy()
-    for x in inputs[1:]:
-        y = np.maximum(y, x)
-    return np.asarray(y)
+    return np.asarray(_folded(np.maximum, inputs), inputs[0].dtype)
 
 
 @ieee
@@ -123,9 +125,8 @@ def maximum_backward(dy, *inputs):
     for k, x in enumerate(inputs[1:], 1):
         winner[~np.broadcast_to(y >= x, dy.shape)] = k
         y = np.maximum(y, x)
-    return tuple(
-        np.array(unbroadcast(np.where(winner == k, dy, 0), x.shape), dy.dtype) for k, x in enumerate(inputs)
-    )
+    shares = (unbroadcast(np.where(winner == k, dy, 0), x.shape) for k, x in enumerate(inputs))
+    return tuple(np.asarray(share, dy.dtype) for share in shares)
 
 
 @ieee
@@ -138,7 +139,7 @@ def average(*inputs):
     array([1.5, 3.5])
     """
     inputs = _merged("average", inputs)
-    return np.asarray(_sum(inputs) / len(inputs), inputs[0].dtype)
+    return np.asarray(_folded(np.add, inputs) / len(inputs), inputs[0].dtype)
 
 
 @ieee
@@ -164,80 +165,69 @@ def concatenate(inputs, axis=-1):
     array([[1., 1., 1., 0.],
            [1., 1., 1., 0.]])
     """
-    inputs = floating("concatenate", **_named(inputs))
-    return np.concatenate(inputs, _joined("concatenate", [x.shape for x in inputs], axis)[0])
+    inputs = present("concatenate", **_named("concatenate", inputs))
+    return np.concatenate(inputs, _joined("concatenate", inputs, axis)[0])
 
 
 def concatenate_backward(dy, inputs, *, axis=-1):
     """Each input's gradient is its part of dy.   Args: of the inputs only the shapes count."""
     op = "concatenate_backward"
-    (dy,) = floating(op, dy=dy)
-    axis, sizes, shape = _joined(op, [np.shape(x) for x in inputs], axis)
+    (dy,) = present(op, dy=dy)
+    axis, sizes, shape = _joined(op, inputs, axis)
     check_shape(op, shape, "the shape of the output", dy=dy)
     return tuple(part.copy() for part in np.split(dy, np.cumsum(sizes)[:-1], axis))
 
 
-def _named(inputs) -> dict:
+def _named(op, inputs) -> dict:
+    inputs = tuple(inputs)
+    if not inputs:
+        fail(op, "at least one input must be given")
     return {f"x{k}": x for k, x in enumerate(inputs, 1)}
 
 
 def _merged(op, inputs) -> list[np.ndarray]:
     """The inputs in one dtype, if they broadcast."""
-    inputs = floating(op, **_named(inputs))
-    _broadcast(op, [x.shape for x in inputs])
+    inputs = present(op, **_named(op, inputs))
+    _broadcast(op, inputs)
     return inputs
 
 
-def _broadcast(op, shapes) -> tuple[int, ...]:
-    """The common shape of arrays of these shapes, with the rule for the ones that have none."""
-    if not shapes:
-        fail(op, "at least one input must be given")
-    for shape in shapes[1:]:
-        if len(shape) != len(shapes[0]):
-            fail(op, "the inputs must have the same number of axes", **_named(shapes))
-        if any(1 not in sizes and len(set(sizes)) > 1 for sizes in zip(shape, shapes[0], strict=True)):
-            fail(op, "along each axis the inputs must have the same size, or size 1", **_named(shapes))
+def _broadcast(op, inputs) -> tuple[int, ...]:
+    """The common shape of the inputs, with the rule for those that have none."""
+    shapes = [np.shape(x) for x in _named(op, inputs).values()]
+    if len({len(shape) for shape in shapes}) > 1:
+        fail(op, "the inputs must have the same number of axes", **_named(op, shapes))
+    if any(len({*sizes} - {1}) > 1 for sizes in zip(*shapes, strict=True)):
+        fail(op, "along each axis the inputs must have the same size, or size 1", **_named(op, shapes))
     return np.broadcast_shapes(*shapes)
 
 
 def _with_gradient(op, dy, inputs):
     """The inputs and dy in one dtype, if dy has the shape of the output."""
-    dy, *inputs = floating(op, dy=dy, **_named(inputs))
-    check_shape(op, _broadcast(op, [x.shape for x in inputs]), "the shape of the output", dy=dy)
+    dy, *inputs = present(op, dy=dy, **_named(op, inputs))
+    check_shape(op, _broadcast(op, inputs), "the shape of the output", dy=dy)
     return inputs, dy
 
 
 def _shared(op, dy, inputs, divisor):
     """dy / divisor to every input, from the shapes of the inputs alone."""
-    (dy,) = floating(op, dy=dy)
-    shapes = [np.shape(x) for x in inputs]
-    check_shape(op, _broadcast(op, shapes), "the shape of the output", dy=dy)
-    share = dy if divisor == 1 else dy.astype(accumulator(dy.dtype), copy=False) / divisor
-    return tuple(np.array(unbroadcast(share, shape), dy.dtype) for shape in shapes)
+    (dy,) = present(op, dy=dy)
+    check_shape(op, _broadcast(op, inputs), "the shape of the output", dy=dy)
+    share = widened(dy) / divisor
+    return tuple(np.array(unbroadcast(share, np.shape(x)), dy.dtype) for x in inputs)
 
 
-def _sum(inputs):
-    total = inputs[0].astype(accumulator(inputs[0].dtype))
-    for x in inputs[1:]:
-        total = total + x
-    return total
+def _folded(ufunc, inputs):
+    """The inputs combined from the first to the last, wide enough to sum in; a single one is copied."""
+    first = inputs[0].astype(accumulator(inputs[0].dtype), copy=len(inputs) == 1)
+    return functools.reduce(ufunc, inputs[1:], first)
 
 
-def _before(inputs):
-    """For each input the product of those before it, wide enough to multiply on."""
-    products = [np.ones((), accumulator(inputs[0].dtype))]
-    for x in inputs[:-1]:
-        products.append(products[-1] * x)
-    return products
-
-
-def _joined(op, shapes, axis):
-    """The axis as an index, the sizes along it, and the shape of arrays put one behind the other."""
-    if not shapes:
-        fail(op, "at least one input must be given")
+def _joined(op, inputs, axis):
+    """The axis as an index, the sizes of the inputs along it, and their shape one behind the other."""
+    shapes = [np.shape(x) for x in _named(op, inputs).values()]
     axis = axis_index(op, "axis", axis, len(shapes[0]))
-    rest = {(*shape[:axis], *shape[axis + 1 :], len(shape)) for shape in shapes}
-    if len(rest) > 1:
-        fail(op, f"the inputs may differ in size along axis {axis} only", **_named(shapes))
+    if len({(len(shape), *shape[:axis], *shape[axis + 1 :]) for shape in shapes}) > 1:
+        fail(op, f"the inputs may differ in size along axis {axis} only", **_named(op, shapes))
     sizes = [shape[axis] for shape in shapes]
     return axis, sizes, (*shapes[0][:axis], sum(sizes), *shapes[0][axis + 1 :])

@@ -5,11 +5,9 @@ the axes alone: batch normalization averages over all but the channels, layer no
 Whatever the dtype of the arrays, statistics and everything between are never narrower than float32.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from numpycnn.ops.arguments import accumulator, axis_index, check_shape, fail, floating, ieee
+from numpycnn.ops.arguments import accumulator, axis_index, check_shape, entries, fail, floating, ieee
 from numpycnn.ops.scalars import real
 
 __all__ = [
@@ -45,6 +43,7 @@ def batch_normalization(x, mean, variance, *, gamma=None, beta=None, epsilon=1e-
     array([[2., 7.]])
     """
     op = "batch_normalization"
+    _check_given(op, x=x, mean=mean, variance=variance)
     x, mean, variance, gamma, beta = floating(op, x=x, mean=mean, variance=variance, gamma=gamma, beta=beta)
     _check_channels(op, x, epsilon, mean=mean, variance=variance, gamma=gamma, beta=beta)
     y = np.subtract(x, mean, dtype=accumulator(x.dtype))
@@ -66,6 +65,7 @@ def batch_normalization_backward(dy, x, mean, variance, *, gamma=None, beta=None
     [(2, 3), (3,), (3,), (3,), (3,)]
     """
     op = "batch_normalization_backward"
+    _check_given(op, dy=dy, x=x, mean=mean, variance=variance)
     arrays = floating(op, dy=dy, x=x, mean=mean, variance=variance, gamma=gamma, beta=beta)
     dy, x, mean, variance, gamma, beta = arrays
     _check_channels(op, x, epsilon, mean=mean, variance=variance, gamma=gamma, beta=beta)
@@ -100,6 +100,7 @@ def batch_normalization_train(x, *, gamma=None, beta=None, epsilon=1e-3):
            [ 0.8,  0. ]]), array([2., 7.]), array([1., 0.]))
     """
     op = "batch_normalization_train"
+    _check_given(op, x=x)
     x, gamma, beta = floating(op, x=x, gamma=gamma, beta=beta)
     _check_channels(op, x, epsilon, gamma=gamma, beta=beta)
     y, _, mean, variance = _standardized(x, _all_but_last(x), epsilon)
@@ -124,6 +125,7 @@ def batch_normalization_train_backward(dy, x, *, gamma=None, beta=None, epsilon=
            [-0.1875]]), array([-0.5]), array([1.]))
     """
     op = "batch_normalization_train_backward"
+    _check_given(op, dy=dy, x=x)
     arrays = floating(op, dy=dy, x=x, gamma=gamma, beta=beta, mean=mean, variance=variance)
     dy, x, gamma, beta, mean, variance = arrays
     _check_channels(op, x, epsilon, gamma=gamma, beta=beta, mean=mean, variance=variance)
@@ -158,6 +160,7 @@ def layer_normalization(x, *, gamma=None, beta=None, axis=-1, epsilon=1e-3):
            [ 0. ,  2. ]])
     """
     op = "layer_normalization"
+    _check_given(op, x=x)
     x, gamma, beta = floating(op, x=x, gamma=gamma, beta=beta)
     axes = _check_axes(op, x, axis, epsilon, gamma=gamma, beta=beta)
     y, *_ = _standardized(x, axes, epsilon)
@@ -173,6 +176,7 @@ def layer_normalization_backward(dy, x, *, gamma=None, beta=None, axis=-1, epsil
     the other axes.
     """
     op = "layer_normalization_backward"
+    _check_given(op, dy=dy, x=x)
     dy, x, gamma, beta = floating(op, dy=dy, x=x, gamma=gamma, beta=beta)
     axes = _check_axes(op, x, axis, epsilon, gamma=gamma, beta=beta)
     check_shape(op, x.shape, "the shape of the output", dy=dy)
@@ -194,6 +198,7 @@ def moving_average(moving, batch, *, momentum=0.99):
     >>> moving_average([1.0, 0.0], [3.0, 1.0], momentum=0.5)
     array([2. , 0.5])
     """
+    _check_given("moving_average", moving=moving, batch=batch)
     moving, batch = floating("moving_average", moving=moving, batch=batch)
     check_shape("moving_average", moving.shape, "the shape of moving", batch=batch)
     momentum = real("moving_average", "momentum", momentum, rule="a number from 0 to 1", low=0, high=1)
@@ -207,11 +212,11 @@ def moving_average(moving, batch, *, momentum=0.99):
 
 def _standardized(x, axes, epsilon, mean=None, variance=None):
     """(x - mean) / sqrt(variance + epsilon), then 1 / that root, mean and variance, the last three with axes kept."""
-    wide = accumulator(x.dtype)
+    x = np.asarray(x, accumulator(x.dtype), order="C")  # in another order another sum would round otherwise
     count = max(1, int(np.prod([x.shape[a] for a in axes])))
     if mean is None:
-        mean = _sum(x.astype(wide, copy=False), axes) / count
-    normal = np.subtract(x, mean, dtype=wide)
+        mean = _sum(x, axes) / count
+    normal = x - mean
     if variance is None:
         variance = _sum(np.square(normal), axes) / count
     inverse = _inverse_deviation(variance, epsilon)
@@ -266,6 +271,12 @@ def _along(parameter, x, axes):
 # The rules.
 
 
+def _check_given(op, **arrays) -> None:
+    for name, array in arrays.items():
+        if array is None:
+            raise TypeError(f"{op}: {name} must be an array; got {name} None.")
+
+
 def _check_channels(op, x, epsilon, **arrays) -> None:
     if x.ndim < 2:
         fail(op, "x must have at least two axes, (batch, ..., channels)", x=x)
@@ -276,9 +287,8 @@ def _check_channels(op, x, epsilon, **arrays) -> None:
 
 
 def _check_axes(op, x, axis, epsilon, **arrays) -> tuple[int, ...]:
-    several = isinstance(axis, Sequence | np.ndarray) and not isinstance(axis, str)
-    axes = tuple(axis_index(op, "axis", a, x.ndim) for a in (axis if several else (axis,)))
-    if not axes or axes != tuple(sorted(set(axes))):
+    axes = tuple(axis_index(op, "axis", a, x.ndim) for a in (axis if entries(axis) else (axis,)))
+    if axes != tuple(sorted(set(axes))):
         fail(op, "axis must be one axis or several different ones in ascending order", axis=axis, x=x)
     real(op, "epsilon", epsilon, rule="a number, at least 0", low=0)
     for name, array in arrays.items():

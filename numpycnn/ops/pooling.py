@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee, integer, pair
+from numpycnn.ops.arguments import (
+    IMAGES,
+    accumulator,
+    check_rank,
+    check_shape,
+    entries,
+    fail,
+    floating,
+    ieee,
+    integer,
+    pair,
+)
 from numpycnn.ops.windows import Window, blocks, explicit_pads, sliding_window
 
 __all__ = [
@@ -264,9 +275,9 @@ def _depth_pads(op, padding) -> tuple[int, int] | None:
         return None
     if isinstance(padding, str) and padding == "valid":
         return 0, 0
-    if isinstance(padding, str) or np.shape(padding) not in ((), (2,)):
+    if isinstance(padding, str) or entries(padding) not in (0, 2):
         fail(op, 'padding must be "valid", "same", an integer or (before, after)', padding=padding)
-    before, after = padding if np.shape(padding) else (padding, padding)
+    before, after = padding if entries(padding) else (padding, padding)
     return integer(op, "padding", before, least=0), integer(op, "padding", after, least=0)
 
 

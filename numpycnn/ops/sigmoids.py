@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from numpycnn.ops.activations import gradient_arguments, widened
-from numpycnn.ops.arguments import floating, ieee
+from numpycnn.ops.arguments import ieee
+from numpycnn.ops.elementwise import gradient_arguments, present, widened
 from numpycnn.ops.error_function import gaussian, normal_cdf
 
 __all__ = [
@@ -36,8 +36,8 @@ def sigmoid(x):
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    (x,) = floating("sigmoid", x=x)
-    return np.asarray(_gate(widened(x)), x.dtype)
+    (x,) = present("sigmoid", x=x)
+    return np.asarray(gate(widened(x)), x.dtype)
 
 
 @ieee
@@ -60,7 +60,7 @@ def hard_sigmoid(x):
     >>> hard_sigmoid(np.array([-3.0, 0.0, 1.5, 4.0]))
     array([0.  , 0.5 , 0.75, 1.  ])
     """
-    (x,) = floating("hard_sigmoid", x=x)
+    (x,) = present("hard_sigmoid", x=x)
     return np.asarray(_hard_gate(widened(x)), x.dtype)
 
 
@@ -80,7 +80,7 @@ def tanh(x):
     >>> tanh(np.array([-1000.0, 0.0, 1000.0]))
     array([-1.,  0.,  1.])
     """
-    (x,) = floating("tanh", x=x)
+    (x,) = present("tanh", x=x)
     return np.asarray(np.tanh(widened(x)), x.dtype)
 
 
@@ -103,16 +103,16 @@ def silu(x):
     >>> silu(np.array([-1000.0, 0.0, 1000.0]))
     array([  -0.,    0., 1000.])
     """
-    (x,) = floating("silu", x=x)
+    (x,) = present("silu", x=x)
     wide = widened(x)
-    return np.asarray(wide * _gate(wide), x.dtype)
+    return np.asarray(wide * gate(wide), x.dtype)
 
 
 @ieee
 def silu_backward(dy, x):
     """dx = dy * s * (1 + x * (1 - s)),   s = sigmoid(x)"""
     dtype, dy, x, _ = gradient_arguments("silu_backward", dy, x)
-    return np.asarray(dy * (_gate(x) * (1 + x * _gate(-x))), dtype)
+    return np.asarray(dy * (gate(x) * (1 + x * gate(-x))), dtype)
 
 
 @ieee
@@ -124,7 +124,7 @@ def hard_silu(x):
     >>> hard_silu(np.array([-3.0, -1.5, 0.0, 3.0]))
     array([-0.   , -0.375,  0.   ,  3.   ])
     """
-    (x,) = floating("hard_silu", x=x)
+    (x,) = present("hard_silu", x=x)
     wide = widened(x)
     return np.asarray(wide * _hard_gate(wide), x.dtype)
 
@@ -149,9 +149,9 @@ def gelu(x, approximate=False):
     >>> gelu(np.array([-1.0, 0.0, 1.0])).round(6), gelu(np.array([-1.0, 0.0, 1.0]), approximate=True).round(6)
     (array([-0.158655,  0.      ,  0.841345]), array([-0.158808,  0.      ,  0.841192]))
     """
-    (x,) = floating("gelu", x=x)
+    (x,) = present("gelu", x=x)
     wide = widened(x)
-    return np.asarray(wide * (_gate(_bent(wide)[0]) if approximate else normal_cdf(wide)), x.dtype)
+    return np.asarray(wide * (gate(_bent(wide)[0]) if approximate else normal_cdf(wide)), x.dtype)
 
 
 @ieee
@@ -161,10 +161,10 @@ def gelu_backward(dy, x, approximate=False):
     if not approximate:
         return np.asarray(dy * (normal_cdf(x) + x * (gaussian(x) / math.sqrt(2 * math.pi))), dtype)
     bent, slope = _bent(x)
-    return np.asarray(dy * (_gate(bent) + x * (_bell(bent) * slope)), dtype)
+    return np.asarray(dy * (gate(bent) + x * (_bell(bent) * slope)), dtype)
 
 
-def _gate(x):
+def gate(x):
     """sigmoid(x): only exp(-abs(x)) is taken, which cannot overflow, and nothing is subtracted."""
     decay = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, decay) / (1 + decay)

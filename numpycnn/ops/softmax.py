@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from numpycnn.ops.activations import gradient_arguments, widened
-from numpycnn.ops.arguments import axis_index, floating, ieee
+from numpycnn.ops.arguments import axis_index, ieee
+from numpycnn.ops.elementwise import gradient_arguments, present, widened
 
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
@@ -25,7 +25,7 @@ def softmax(x, axis=-1):
     array([[0.5, 0.5, 0. ],
            [1. , 0. , 0. ]])
     """
-    (x,) = floating("softmax", x=x)
+    (x,) = present("softmax", x=x)
     axis = axis_index("softmax", "axis", axis, x.ndim)
     return np.asarray(shares(widened(x), axis), x.dtype)
 
@@ -53,7 +53,7 @@ def log_softmax(x, axis=-1):
     >>> log_softmax(np.array([0.0, 1000.0]))
     array([-1000.,     0.])
     """
-    (x,) = floating("log_softmax", x=x)
+    (x,) = present("log_softmax", x=x)
     axis = axis_index("log_softmax", "axis", axis, x.ndim)
     return np.asarray(log_shares(widened(x), axis), x.dtype)
 

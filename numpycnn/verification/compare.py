@@ -12,6 +12,7 @@ import numpy as np
 from numpycnn.keras_io.build import KerasForm, keras_form
 from numpycnn.layers.base import Kept, Layer, Node, Tensor
 from numpycnn.models.model import Model
+from numpycnn.models.nesting import flattened
 from numpycnn.verification.keras_run import Recording, record
 from numpycnn.verification.report import Report, Row
 from numpycnn.verification.tolerances import scaled_error
@@ -53,7 +54,8 @@ def verify(
     tell = progress or (lambda line: None)
     arrays = model.arrays(inputs)
     tell("building the model in TensorFlow")
-    comparison = Comparison(model, keras_form(model), arrays, tell)
+    flat = flattened(model)
+    comparison = Comparison(flat, keras_form(flat), arrays, tell)
     rows = comparison.outputs()
     if gradients:
         rows += comparison.gradients(rng)
@@ -67,7 +69,7 @@ class Comparison:
         self.model, self.form, self.arrays, self.tell = model, form, arrays, tell
         self.exact = model.astype("float64")
         self.exact_arrays = [x.astype(np.float64) for x in arrays]
-        self.nodes = [node for node in model.nodes if node.outputs[0] not in model.inputs]
+        self.nodes = model.nodes
 
     def outputs(self) -> list[Row]:
         """A row for each use of each layer, in inference."""
@@ -76,7 +78,8 @@ class Comparison:
         chained = self._chained_outputs(theirs)
         rows = []
         for node in self.nodes:
-            self.tell(f"comparing the output of {self.model.names[node.layer]}")
+            name = self.model.node_names[node]
+            self.tell(f"comparing the output of {name}")
             given = [theirs.outputs[t] for t in node.inputs]
             wide = [x.astype(np.float64) for x in given]
             layer, length = node.layer, node.layer.sum_length(*node.input_shapes)
@@ -86,45 +89,59 @@ class Comparison:
             for tensor, ours, ref in zip(node.outputs, narrow, reference, strict=True):
                 their = theirs.outputs[tensor]
                 errors = [scaled_error(y, ref, scale, length=length) for y in (ours, their)]
-                rows.append(self._row(layer, "output", their.shape, errors, chained[tensor]))
+                rows.append(Row(name, layer.keras_class, "output", their.shape, *errors, *chained[tensor]))
         return rows
 
     def gradients(self, rng: np.random.Generator) -> list[Row]:
-        """A row for each trainable weight, in training, and one for each input of the model."""
-        dys = {t: rng.normal(size=(len(self.arrays[0]), *t.shape)).astype(self.model.dtype) for t in self.model.outputs}
+        """In training, a row for the gradient of each layer's input and of each trainable weight."""
+        batch = len(self.arrays[0])
+        dys = {t: rng.normal(size=(batch, *t.shape)).astype(self.model.dtype) for t in self.model.outputs}
         self.tell("running TensorFlow forward and backward")
         theirs = record(self.form, self.arrays, dys, training=True)
         self.tell("running NumPy forward and backward")
         ours, exact = (self._backward(model, dys) for model in (self.model, self.exact))
+        sums = self._isolated_gradients(theirs, dys)
+        readers: dict[Tensor, list[str]] = {}
+        for node, name in self.model.node_names.items():
+            for tensor in dict.fromkeys(node.inputs):
+                readers.setdefault(tensor, []).append(name)
         rows = []
-        for layer in dict.fromkeys(node.layer for node in self.nodes):
-            names = [name for name, v in self._variables(layer).items() if v.trainable]
-            if names:
-                self.tell(f"comparing the gradients of {self.model.names[layer]}")
-                isolated = self._isolated_gradients(layer, theirs)
-                for name, their in zip(names, theirs.weight_gradients[layer], strict=True):
-                    path = f"{self.model.names[layer]}/{name}"
+        for node in self.nodes:
+            layer, owner = node.layer, self.model.names[node.layer]
+            for tensor in dict.fromkeys(node.inputs):
+                if tensor in sums:
+                    their = theirs.output_gradients[tensor]
+                    errors, name = sums.pop(tensor).errors(their), " + ".join(readers[tensor])
+                    rows.append(Row(name, layer.keras_class, "gradient of input", their.shape, *errors))
+            for key in self._trainable(layer):
+                path = f"{owner}/{key}"
+                if path in sums:
+                    their, errors = theirs.weight_gradients[path], sums.pop(path).errors(theirs.weight_gradients[path])
                     drift = [relative_error(g, exact.weights[path]) for g in (ours.weights[path], their)]
-                    mine, ref, scale, length = isolated[name]
-                    errors = [scaled_error(g, ref, scale, length=length) for g in (mine, their)]
-                    rows.append(self._row(layer, f"gradient of {name}", their.shape, errors, drift))
+                    rows.append(Row(owner, layer.keras_class, f"gradient of {key}", their.shape, *errors, *drift))
         return rows
 
-    def _isolated_gradients(self, layer: Layer, theirs: Recording) -> dict[str, tuple]:
-        """The layer's backward on TensorFlow's inputs and TensorFlow's dy: ours, float64, S and K by weight."""
-        ours, exact, scales = {}, {}, {}
-        products = 0
+    def _isolated_gradients(self, theirs: Recording, dys) -> dict[Tensor | str, "GradientSum"]:
+        """Each layer's backward on TensorFlow's own inputs and dy, summed by tensor and by weight path."""
+        sums: dict[Tensor | str, GradientSum] = {}
+        for tensor, dy in dys.items():
+            sums.setdefault(tensor, GradientSum()).add(dy, dy.astype(np.float64), abs(dy), 1)
         for node in self.nodes:
-            if node.layer is layer:
-                dys = [theirs.output_gradients[t] for t in node.outputs]
-                for model, sums in ((self.model, ours), (self.exact, exact)):
-                    weights, kept = self._kept(model, node, theirs)
-                    wide = [dy.astype(model.dtype) for dy in dys]
-                    _add_all(sums, layer.call_backward(weights, wide, kept).weights)
-                weights, kept = self._kept(self.exact, node, theirs)
-                _add_all(scales, layer.gradient_scales(weights, dys[0].astype(np.float64), kept))
-                products += dys[0].size * layer.sum_length(*node.input_shapes)
-        return {name: (ours[name], exact[name], scales[name], products // ours[name].size) for name in exact}
+            self.tell(f"comparing the gradients of {self.model.node_names[node]}")
+            sides = []
+            for model in (self.model, self.exact):
+                weights, kept = self._kept(model, node, theirs)
+                wide = [theirs.output_gradients[t].astype(model.dtype) for t in node.outputs]
+                sides.append(node.layer.call_backward(weights, wide, kept))
+            scales = node.layer.gradient_scales(weights, wide[0], kept)
+            products = wide[0].size * node.layer.sum_length(*node.input_shapes)
+            for place, *values in zip(node.inputs, *(s.inputs for s in (*sides, scales)), strict=True):
+                sums.setdefault(place, GradientSum()).add(*values, products)
+            for name in self._trainable(node.layer):
+                path = f"{self.model.names[node.layer]}/{name}"
+                values = [s.weights[name] for s in (*sides, scales)]
+                sums.setdefault(path, GradientSum()).add(*values, products)
+        return sums
 
     def _kept(self, model: Model, node: Node, theirs: Recording):
         """What our layer would have kept, had it been given TensorFlow's inputs."""
@@ -137,11 +154,11 @@ class Comparison:
         """How far each side's own run is from the float64 run at each tensor."""
         self.tell("running NumPy forward in float64")
         exact: dict[Tensor, np.ndarray] = {}
-        self.exact.run(
-            self._all(self.exact),
-            self.exact_arrays,
-            visit=lambda n, a, s: exact.update(zip(n.outputs, s.outputs, strict=True)),
-        )
+
+        def keep(node, arrays, step):
+            exact.update(zip(node.outputs, step.outputs, strict=True))
+
+        self.exact.run(self.exact.values(), self.exact_arrays, visit=keep)
         self.tell(f"running NumPy forward in {self.model.dtype}")
         drift: dict[Tensor, list[float]] = {}
 
@@ -149,28 +166,22 @@ class Comparison:
             for tensor, y in zip(node.outputs, step.outputs, strict=True):
                 drift[tensor] = [relative_error(side, exact[tensor]) for side in (y, theirs.outputs[tensor])]
 
-        self.model.run(self._all(self.model), self.arrays, visit=compare)
+        self.model.run(self.model.values(), self.arrays, visit=compare)
         return drift
 
     def _backward(self, model: Model, dys):
         arrays = [x.astype(model.dtype) for x in self.arrays]
-        step = model.call(self._all(model), arrays, training=True)
+        step = model.call(model.values(), arrays, training=True)
         wide = [dys[t].astype(model.dtype) for t in model.outputs]
-        return model.call_backward(self._all(model), wide, Kept((), (), step.extra))
+        return model.call_backward(model.values(), wide, Kept((), (), step.extra))
 
-    def _row(self, layer: Layer, quantity, shape, errors, drift) -> Row:
-        return Row(self.model.names[layer], layer.keras_class, quantity, tuple(shape), *errors, *drift)
-
-    def _variables(self, layer: Layer):
+    def _trainable(self, layer: Layer) -> list[str]:
         prefix = self.model.names[layer] + "/"
-        return {k.removeprefix(prefix): v for k, v in self.model.variables.items() if k.startswith(prefix)}
-
-    def _all(self, model: Model):
-        return {path: variable.value for path, variable in model.variables.items()}
+        return [p.removeprefix(prefix) for p, v in self.model.variables.items() if p.startswith(prefix) and v.trainable]
 
     def _weights(self, model: Model, layer: Layer):
         prefix = self.model.names[layer] + "/"
-        return {k.removeprefix(prefix): v for k, v in self._all(model).items() if k.startswith(prefix)}
+        return {k.removeprefix(prefix): v for k, v in model.values().items() if k.startswith(prefix)}
 
 
 def relative_error(y, reference) -> float:
@@ -180,6 +191,16 @@ def relative_error(y, reference) -> float:
     return float(difference / largest) if largest else float(difference and np.inf)
 
 
-def _add_all(sums: dict[str, np.ndarray], values: dict[str, np.ndarray]) -> None:
-    for name, value in values.items():
-        sums[name] = sums[name] + value if name in sums else value
+class GradientSum:
+    """What several uses send back to one place: ours, in float64, its S, and how many products it took."""
+
+    def __init__(self):
+        self.ours = self.exact = self.scale = self.products = 0
+
+    def add(self, ours, exact, scale, products) -> None:
+        self.ours, self.exact = self.ours + ours, self.exact + exact
+        self.scale, self.products = self.scale + scale, self.products + products
+
+    def errors(self, theirs) -> list[float]:
+        length = self.products // max(1, theirs.size)
+        return [scaled_error(side, self.exact, self.scale, length=length) for side in (self.ours, theirs)]

@@ -5,24 +5,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numpycnn.keras_io.build import KerasForm
-from numpycnn.layers.base import Layer, Tensor
+from numpycnn.layers.base import Tensor
 
 __all__ = ["Recording", "record"]
 
 
 class Recording(NamedTuple):
-    """Arrays by our own tensors and layers."""
+    """Arrays by our own tensors, and by our own paths of weights."""
 
     outputs: dict[Tensor, np.ndarray]
     output_gradients: dict[Tensor, np.ndarray]
-    weight_gradients: dict[Layer, list[np.ndarray]]
+    weight_gradients: dict[str, np.ndarray]
 
 
 def record(form: KerasForm, inputs, dys=None, *, training: bool = False) -> Recording:
-    """Run `form` once; with dys, the gradient of a loss by each model output, run it backward as well.
-
-    weight_gradients: those of a layer's trainable weights, in its order; empty without dys.
-    """
+    """Run `form` once; with dys, the gradient of a loss by each model output, run it backward as well."""
     import keras
     import tensorflow as tf
 
@@ -31,18 +28,20 @@ def record(form: KerasForm, inputs, dys=None, *, training: bool = False) -> Reco
     arrays = [tf.constant(x) for x in inputs]
     if dys is None:
         return Recording(_numbers(tensors, watched(arrays, training=training)), {}, {})
-    trainable = {layer: [w.value for w in built.trainable_weights] for layer, built in form.layers.items()}
+    weights = {path: variable.value for path, variable in form.weights.items() if variable.trainable}
     with tf.GradientTape() as tape:
         tape.watch(arrays)
         outputs = watched(arrays, training=training)
         ends = [outputs[tensors.index(tensor)] for tensor in dys]
-    sources = [outputs, trainable]
-    found, by_weight = tape.gradient(ends, sources, output_gradients=[tf.constant(dy) for dy in dys.values()])
-    weights = {
-        layer: [_array(g, w) for g, w in zip(by_weight[layer], trainable[layer], strict=True)] for layer in trainable
-    }
-    by_output = {t: _array(g, y) for t, g, y in zip(tensors, found, outputs, strict=True)}
-    return Recording(_numbers(tensors, outputs), by_output, weights)
+    sources = [*arrays, *outputs[len(arrays) :]]
+    by_tensor, by_weight = tape.gradient(
+        ends, [sources, weights], output_gradients=[tf.constant(dy) for dy in dys.values()]
+    )
+    return Recording(
+        _numbers(tensors, outputs),
+        {t: _array(g, y) for t, g, y in zip(tensors, by_tensor, outputs, strict=True)},
+        {path: _array(gradient, weights[path]) for path, gradient in by_weight.items()},
+    )
 
 
 def _numbers(tensors, outputs) -> dict[Tensor, np.ndarray]:

@@ -149,12 +149,12 @@ def local_response_scale(case: Case):
 
 
 def local_response_gradient_scale(dy, case: Case):
-    """The two terms of the gradient without the sign between them; the second from the difference to the first."""
-    x, dy, beta = abs(case.arrays["x"]), abs(dy), case.options["beta"]
-    one = numpycnn.ops.local_response_normalization(x, **{**case.options, "beta": 1.0})
-    inverse = np.divide(one, x, out=np.full(x.shape, 1 / case.options["bias"]), where=x > 0)
-    first = dy * inverse**beta
-    return 2 * first - numpycnn.ops.local_response_normalization_backward(dy, x, **case.options)
+    """The two terms of the gradient without the sign between them."""
+    x, dy, o = abs(case.arrays["x"]), abs(dy), case.options
+    channel = np.arange(x.shape[-1])
+    near = abs(channel - channel[:, None]) <= o["depth_radius"]
+    s = o["bias"] + o["alpha"] * (x**2 @ near)
+    return dy / s ** o["beta"] + 2 * o["alpha"] * o["beta"] * x * (dy * x / s ** (o["beta"] + 1) @ near)
 
 
 STATISTICS = {"length": averaged, "constant": ELEMENTWISE, "keywords": ("gamma", "beta")}

@@ -44,6 +44,7 @@ class Op:
     tensorflow_dtype: the widest dtype TensorFlow has this op in.
     differentiable: names of the arrays that backward gives gradients for, bias last; None for all arrays.
     keywords: names of the arrays that are passed by keyword, forward and backward.
+    listed: takes its arrays as one list, as concatenate does.
     """
 
     name: str
@@ -58,22 +59,25 @@ class Op:
     tensorflow_dtype: type = np.float64
     differentiable: tuple[str, ...] | None = None
     keywords: tuple[str, ...] = ()
+    listed: bool = False
 
     def __str__(self):
         return self.name
 
     def forward(self, case: Case) -> tuple[np.ndarray, ...]:
-        arguments = [v for k, v in case.arrays.items() if k not in self.keywords]
-        return as_tuple(getattr(numpycnn.ops, self.name)(*arguments, **self.named(case), **case.options))
+        return as_tuple(getattr(numpycnn.ops, self.name)(*self.positional(case), **self.named(case), **case.options))
 
     def backward(self, dy: tuple[np.ndarray, ...], case: Case) -> dict[str, np.ndarray]:
         """The gradients by argument name; dy has one array for each output that backward takes (the first)."""
-        arguments = [v for k, v in case.arrays.items() if k not in ("bias", *self.keywords)]
         backward = getattr(numpycnn.ops, f"{self.name}_backward")
-        gradients = as_tuple(backward(dy[0], *arguments, **self.named(case), **case.options))
+        gradients = as_tuple(backward(dy[0], *self.positional(case, "bias"), **self.named(case), **case.options))
         names = self.differentiable or tuple(case.arrays)
         assert len(gradients) == len(names), f"{self.name}_backward must give the gradients of {names}"
         return dict(zip(names, gradients, strict=True))
+
+    def positional(self, case: Case, *left_out: str) -> list:
+        arguments = [v for k, v in case.arrays.items() if k not in (*left_out, *self.keywords)]
+        return [arguments] if self.listed else arguments
 
     def named(self, case: Case) -> dict[str, Any]:
         return {k: case.arrays[k] for k in self.keywords}

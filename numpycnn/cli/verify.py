@@ -1,0 +1,96 @@
+"""`numpycnn verify`: a model in NumPy against TensorFlow, layer by layer, on photographs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from numpycnn.cli.errors import Unusable, usable
+from numpycnn.cli.targets import resolve_model, sizes
+from numpycnn.models import Model
+
+__all__ = ["verify"]
+
+
+def verify(
+    target: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model by name (resnet34), or module:attribute, file.py:attribute.")
+    ],
+    images: Annotated[
+        list[Path] | None, typer.Option("--image", help="A picture to run on; may be given several times.")
+    ] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes of a model that is named.")] = None,
+    input_shape: Annotated[str | None, typer.Option("--input", help="HxWxC, of a model that is named.")] = None,
+    gradients: Annotated[bool, typer.Option(help="Compare the gradients of all weights as well.")] = True,
+    seed: Annotated[int, typer.Option(help="Draws the weights, and the loss whose gradients are compared.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> int:
+    """Run MODEL in NumPy and in TensorFlow and compare every layer's output and every weight's gradient.
+
+    Without --image the two photographs that scikit-learn ships are used, cut and scaled to the model's input. The
+    errors are those of each side against float64 on the same inputs, in units of what rounding explains: at most 1 is
+    right. Exit status 0: holds; 1: differs; 2: unusable input.
+    """
+    from numpycnn.verification import verify as compare
+
+    model = resolve_model(target, classes, sizes("--input", input_shape))
+    with usable(about="--seed"):
+        model.initialize(seed)
+    x = _pictures(model, images)
+    with usable(ValueError, TypeError, ImportError), _progress(silent=as_json) as progress:
+        steps = (2 if gradients else 1) * len(model.nodes) + 4
+        bar = progress.add_task("", total=steps)
+        report = compare(
+            model,
+            x,
+            gradients=gradients,
+            seed=seed,
+            progress=lambda line: progress.update(bar, advance=1, description=line),
+        )
+        progress.update(bar, completed=steps)
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        _print(report)
+    return 0 if report.holds else 1
+
+
+def _pictures(model: Model, images: list[Path] | None) -> np.ndarray:
+    """The photographs in the model's size and number of channels, scaled to 0..1."""
+    from numpycnn.data.photographs import fit, load_images, sample_photographs
+
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 3 or model.inputs[0].shape[2] not in (1, 3):
+        raise Unusable("verify runs on pictures: the model must have one input (height, width, 1 or 3)")
+    height, width, channels = model.inputs[0].shape
+    with usable(ValueError, TypeError, ImportError, OSError):
+        x = load_images(images, size=(height, width)) if images else fit(sample_photographs(), (height, width))
+    return x if channels == 3 else x.mean(axis=-1, keepdims=True)
+
+
+def _progress(silent: bool) -> Progress:
+    console = Console(stderr=True)
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    return Progress(*columns, console=console, transient=True, disable=silent or not console.is_terminal)
+
+
+def _print(report) -> None:
+    from numpycnn.cli.tables import print_table
+
+    rows = [
+        (row.name, row.kind, row.quantity, "x".join(map(str, row.shape)), *_errors(row), row.verdict)
+        for row in report.rows
+    ]
+    side = report.against
+    headings = ("layer", "kind", "compared", "shape", "NumPy", side, "NumPy run", f"{side} run", "verdict")
+    print_table(headings, rows, right=(4, 5, 6, 7))
+    typer.echo(f"NumPy, {side}: largest error on the same inputs against float64; 1 is all that rounding explains.")
+    typer.echo(f"NumPy run, {side} run: error of the whole run up to there, relative to the layer's largest value.")
+    typer.echo(report.summary)
+
+
+def _errors(row) -> tuple[str, ...]:
+    drift = ("" if error is None else f"{error:.1e}" for error in (row.chained_ours, row.chained_theirs))
+    return f"{row.ours:.3f}", f"{row.theirs:.3f}", *drift

@@ -1,0 +1,185 @@
+"""Counting a model: one call, plain integers out. Everything is asked of the layers; no array is made."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from numpycnn.counting.flat import Flat, Use, elements, lay_out
+from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, memory
+from numpycnn.layers.base import Layer, Shape
+from numpycnn.models.model import Model
+from numpycnn.ops.arguments import fail, integer
+
+__all__ = ["MAC_CONVENTION", "Count", "LayerCount", "Memory", "Parameters", "count", "count_layer"]
+
+MAC_CONVENTION = "multiplications of convolutions and dense layers, padded taps included"
+
+ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """How many parameters, shared layers once."""
+
+    total: int
+    trainable: int
+    non_trainable: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCount:
+    """One use of a layer. A shared layer has a row for each use; its parameters stand in the first.
+
+    output_shape: of one example; a tuple of shapes where there are several outputs.
+    params, trainable_params: how many.
+    macs: for one example.   output_bytes: for the whole batch.   connected_to: the names of what it reads.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple
+    params: int
+    trainable_params: int
+    macs: int
+    output_bytes: int
+    connected_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """What a model costs. The rows of `layers` add up to the totals; the model's inputs have rows of their own."""
+
+    model: str
+    batch_size: int
+    dtype: str
+    optimizer: str | None
+    params: Parameters
+    macs: int
+    mac_convention: str
+    memory: Memory
+    inputs: tuple[LayerCount, ...]
+    layers: tuple[LayerCount, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same figures by the same names, in plain dicts and tuples."""
+        return asdict(self)
+
+    def to_json(self, **options) -> str:
+        """`to_dict` as JSON; options go to json.dumps."""
+        return json.dumps(self.to_dict(), **options)
+
+
+def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimizer: str | None = None) -> Count:
+    """Count a model's parameters, its multiply-accumulates (MACs) and its memory.
+
+    MACs are those of one example: the multiplications of convolutions and dense layers, padded taps included, as
+    textbooks count; biases, normalization, activations, pooling and additions are not in them.
+
+    Args:
+        model: of any size; its weights are never drawn.
+        batch_size: examples at a time; parameters and MACs do not depend on it.
+        dtype: of every number: float16, bfloat16, float32 or float64.
+        optimizer: None or "sgd", "momentum", "rmsprop", "adam", "adamw", "nadam".
+
+    Returns: a Count; see Memory for what each figure of bytes means.
+    Raises: TypeError for what is no model; ValueError for a batch below 1, an unknown dtype or optimizer.
+    Source: Géron, Hands-On Machine Learning, 3rd ed., chapter 14, "Memory Requirements", for the book's figures.
+
+    >>> from numpycnn.layers import Conv2D, Input
+    >>> x = Input((150, 100, 3))
+    >>> counted = count(Model(x, Conv2D(200, 5, padding="same")(x)), batch_size=100)
+    >>> counted.params.total, counted.macs, counted.memory.output_bytes
+    (15200, 225000000, 1200000000)
+    """
+    if not hasattr(model, "nodes"):
+        raise TypeError(f"count: model must be a Model; got {type(model).__name__}. For a layer: count_layer.")
+    batch_size = integer("count", "batch_size", batch_size)
+    dtype, slots = _dtype_name(dtype), _slots(optimizer)
+    flat = lay_out(model)
+    layers = _rows(flat, batch_size * ITEMSIZE[dtype])
+    total, trainable = sum(row.params for row in layers), sum(row.trainable_params for row in layers)
+    options = {"batch_size": batch_size, "itemsize": ITEMSIZE[dtype], "slots": slots}
+    return Count(
+        model=model.name or "model",
+        batch_size=batch_size,
+        dtype=dtype,
+        optimizer=optimizer,
+        params=Parameters(total=total, trainable=trainable, non_trainable=total - trainable),
+        macs=sum(row.macs for row in layers),
+        mac_convention=MAC_CONVENTION,
+        memory=memory(flat, total, trainable, **options),
+        inputs=_input_rows(flat, batch_size * ITEMSIZE[dtype]),
+        layers=layers,
+    )
+
+
+def count_layer(layer: Layer, *input_shapes: Shape, **options) -> Count:
+    """Count a layer alone, as the model of that one layer.
+
+    Args: input_shapes: of one example, one for each input.   options: as of `count`.
+
+    >>> from numpycnn.layers import Dense
+    >>> count_layer(Dense(10), (128,)).params.total
+    1290
+    """
+    from numpycnn.layers.base import Input
+
+    inputs = [Input(shape) for shape in input_shapes]
+    return count(Model(inputs, layer(inputs)), **options)
+
+
+def _rows(flat: Flat, bytes_each: int) -> tuple[LayerCount, ...]:
+    rows, seen = [], set()
+    for use in flat.uses:
+        shapes = tuple(value.shape for value in use.outputs)
+        params, trainable = (0, 0) if use.layer in seen else _parameters(use)
+        rows.append(
+            LayerCount(
+                name=use.name,
+                kind=use.layer.keras_class,
+                output_shape=shapes[0] if len(shapes) == 1 else shapes,
+                params=params,
+                trainable_params=trainable,
+                macs=int(use.layer.macs(*use.input_shapes)),
+                output_bytes=bytes_each * elements(*shapes),
+                connected_to=tuple(value.source for value in use.inputs),
+            )
+        )
+        seen.add(use.layer)
+    return tuple(rows)
+
+
+def _input_rows(flat: Flat, bytes_each: int) -> tuple[LayerCount, ...]:
+    return tuple(
+        LayerCount(
+            name=value.source,
+            kind="InputLayer",
+            output_shape=value.shape,
+            params=0,
+            trainable_params=0,
+            macs=0,
+            output_bytes=bytes_each * elements(value.shape),
+            connected_to=(),
+        )
+        for value in flat.inputs
+    )
+
+
+def _parameters(use: Use) -> tuple[int, int]:
+    """All parameters of a layer and the trainable ones."""
+    specs = use.layer.weight_specs(*use.input_shapes).values()
+    trainable = (spec.shape for spec in specs if spec.trainable and use.layer.trainable)
+    return elements(*(spec.shape for spec in specs)), elements(*trainable)
+
+
+def _dtype_name(dtype) -> str:
+    name = getattr(dtype, "name", getattr(dtype, "__name__", dtype))  # "float32", np.float32, np.dtype(np.float32)
+    if name not in ITEMSIZE:
+        fail("count", f"dtype must be one of {', '.join(ITEMSIZE)}", dtype=dtype)
+    return name
+
+
+def _slots(optimizer: str | None) -> int:
+    if optimizer is not None and optimizer not in OPTIMIZER_SLOTS:
+        fail("count", f"optimizer must be one of {', '.join(OPTIMIZER_SLOTS)} or None", optimizer=optimizer)
+    return 0 if optimizer is None else OPTIMIZER_SLOTS[optimizer]

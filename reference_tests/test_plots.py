@@ -1,0 +1,71 @@
+"""Pictures of arrays: what stands where in them, and the words for arrays that do not go together."""
+
+import builtins
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from numpycnn.plots import feature_maps
+
+MAPS = np.random.default_rng(3).normal(size=(2, 5, 7, 3))
+IMAGES = np.random.default_rng(4).uniform(size=(2, 9, 4, 3))
+
+
+def drawn(figure):
+    """The arrays in a figure, row by row, by title."""
+    return [(ax.get_title(), np.asarray(ax.images[0].get_array())) for ax in figure.axes]
+
+
+def test_one_row_for_each_image_and_one_picture_for_each_map():
+    pictures = drawn(feature_maps(MAPS))
+    assert [title for title, _ in pictures] == ["map 0", "map 1", "map 2", "", "", ""]
+    for position, (_, array) in enumerate(pictures):
+        np.testing.assert_array_equal(array, MAPS[position // 3, :, :, position % 3])
+
+
+def test_images_stand_first_in_their_row():
+    pictures = drawn(feature_maps(MAPS, images=IMAGES, titles=["a", "b", "c"]))
+    assert [title for title, _ in pictures] == ["image", "a", "b", "c", "", "", "", ""]
+    np.testing.assert_array_equal(pictures[0][1], IMAGES[0])
+    np.testing.assert_array_equal(pictures[4][1], IMAGES[1])
+    np.testing.assert_array_equal(pictures[5][1], MAPS[1, :, :, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.int64])
+def test_maps_of_any_dtype_are_saved(tmp_path, dtype):
+    path = tmp_path / "maps.png"
+    feature_maps((MAPS * 10).astype(dtype), path=path)
+    with Image.open(path) as picture:
+        assert picture.width > picture.height
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"maps": MAPS[0]}, "feature_maps: maps must have the axes (batch, height, width, channels)"),
+        ({"maps": MAPS[:0]}, "feature_maps: there must be at least one image, pixel and channel"),
+        ({"maps": MAPS, "titles": ["a"]}, "feature_maps: titles must name each of the 3 channels"),
+        ({"maps": MAPS, "images": IMAGES[:1]}, "feature_maps: images must be 2, one for each row of maps, and RGB"),
+        ({"maps": MAPS, "images": IMAGES[..., :2]}, "feature_maps: images must be 2, one for each row of maps"),
+        ({"maps": MAPS, "images": IMAGES[0]}, "feature_maps: images must have the axes"),
+    ],
+)
+def test_arrays_that_do_not_go_together_are_refused(arguments, words):
+    with pytest.raises(ValueError, match=r"^feature_maps: ") as caught:
+        feature_maps(**arguments)
+    assert str(caught.value).startswith(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_extra_is_named_where_matplotlib_is_missing(monkeypatch):
+    import_module = builtins.__import__
+
+    def without_matplotlib(name, *arguments, **options):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return import_module(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without_matplotlib)
+    with pytest.raises(ImportError, match=r"^feature_maps: .*pip install numpycnn-reference\[plots\]"):
+        feature_maps(MAPS)

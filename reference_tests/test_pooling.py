@@ -1,0 +1,385 @@
+"""Pooling: NaN and infinities, ties, blocks, stand-ins for x, Keras's layers, and every error."""
+# ruff: noqa: E501 - a message is one line, here as for the user
+
+import tracemalloc
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+import numpycnn.ops
+from numpycnn.ops import (
+    avg_pool2d,
+    avg_pool2d_backward,
+    depth_max_pool,
+    depth_max_pool_backward,
+    global_avg_pool2d,
+    global_avg_pool2d_backward,
+    global_max_pool2d,
+    global_max_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    windows,
+)
+from reference_tests.catalogue.pooling import depth_cases, global_cases, pool_cases, tf_max_pool
+from reference_tests.library.cases import Case
+from reference_tests.library.strategies import DTYPES, with_specials
+
+dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+seeds = st.integers(0, 2**32 - 1)
+NAN, INF = np.nan, np.inf
+CASES = {
+    "max_pool2d": pool_cases(),
+    "avg_pool2d": pool_cases(count_include_pad=st.booleans()),
+    "depth_max_pool": depth_cases(),
+    "global_avg_pool2d": global_cases(),
+    "global_max_pool2d": global_cases(),
+}
+every_pool = pytest.mark.parametrize("name", CASES)
+every_maximum = pytest.mark.parametrize("name", ["max_pool2d", "depth_max_pool", "global_max_pool2d"])
+
+
+def row(*numbers, dtype=np.float64):
+    return np.array(numbers, dtype).reshape(1, 1, -1, 1)
+
+
+def of(name, case: Case):
+    """The op and its backward, over x and dy alone."""
+    op, back = getattr(numpycnn.ops, name), getattr(numpycnn.ops, f"{name}_backward")
+    return lambda x: op(x, **case.options), lambda dy, x, **y: back(dy, x, **case.options, **y)
+
+
+# NaN and infinities.
+
+
+@dtypes
+@pytest.mark.parametrize("channels", [1, 3, 17])
+@pytest.mark.parametrize(
+    "window",
+    [(NAN, 1), (1, NAN), (NAN, NAN), (-INF, -INF), (NAN, -INF), (-INF, NAN), (INF, NAN), (-INF, -5), (-5, -INF), (INF, INF)],
+)  # fmt: skip
+def test_the_maximum_of_nan_and_infinities_is_tensorflows(window, channels, dtype):
+    x = np.repeat(row(*window, dtype=dtype), channels, axis=3)
+    y = max_pool2d(x, (1, 2))
+    np.testing.assert_array_equal(y, tf.nn.max_pool2d(tf.constant(x), (1, 2), (1, 2), "VALID"))
+    assert not np.isnan(y).any()
+    np.testing.assert_array_equal(depth_max_pool(x.swapaxes(2, 3), 2), y.swapaxes(2, 3))
+
+
+@dtypes
+@given(case=pool_cases(), seed=seeds)
+def test_the_maximum_of_any_window_is_tensorflows(dtype, case, seed):
+    x = with_specials(np.random.default_rng(seed), case.arrays["x"].astype(dtype), 40)
+    np.testing.assert_array_equal(max_pool2d(x, **case.options), tf_max_pool(tf.constant(x), **case.options))
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "depth_max_pool"])
+@given(data=st.data(), seed=seeds)
+def test_the_gradient_counts_nan_and_minus_infinity_as_the_lowest_number(name, data, seed):
+    case, rng = data.draw(CASES[name]), np.random.default_rng(seed)
+    x = with_specials(rng, case.arrays["x"], 40)
+    forward, backward = of(name, case)
+    dy = rng.normal(size=forward(x).shape)
+    lowest = np.finfo(x.dtype).min
+    finite = np.nan_to_num(x, nan=lowest, neginf=lowest, posinf=INF)
+    np.testing.assert_array_equal(backward(dy, x), backward(dy, finite))
+    np.testing.assert_array_equal(forward(x), forward(finite))
+
+
+@pytest.mark.parametrize(
+    ("window", "dx"),
+    [
+        ((NAN, 1), (0, 7)),  # TensorFlow: (7, 0)
+        ((1, NAN), (7, 0)),
+        ((NAN, NAN), (7, 0)),
+        ((-INF, -INF), (7, 0)),
+        ((INF, INF), (7, 0)),
+        ((-INF, -5), (0, 7)),
+    ],
+)
+def test_the_gradient_of_nan_and_infinities(window, dx):
+    x = row(*window)
+    assert max_pool2d_backward(row(7), x, (1, 2)).ravel().tolist() == list(dx)
+    assert depth_max_pool_backward(row(7), x.swapaxes(2, 3), 2).ravel().tolist() == list(dx)
+
+
+def test_a_window_of_nan_at_the_border_gives_its_gradient_to_a_pixel():
+    x = np.full((1, 3, 2, 1), NAN)
+    dx = max_pool2d_backward(np.full((1, 4, 2, 1), 7.0), x, (3, 2), strides=1, padding=((2, 1), (1, 0)))
+    np.testing.assert_array_equal(dx.ravel(), [6 * 7, 0, 2 * 7, 0, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "depth_max_pool"])
+@given(data=st.data(), seed=seeds)
+def test_a_special_pixel_touches_only_the_windows_that_hold_it(name, data, seed):
+    case, rng = data.draw(CASES[name]), np.random.default_rng(seed)
+    x = case.arrays["x"]
+    special = with_specials(rng, x, 2)
+    forward, backward = of(name, case)
+    held = forward(np.where(special != x, INF, 0.0)) > 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        y = forward(special)
+        np.testing.assert_array_equal(y[~held], forward(x)[~held])
+        dy = rng.normal(size=y.shape)
+        special_dy = with_specials(rng, dy, 2)
+        dx, special_dx = backward(dy, x), backward(special_dy, x)
+    changed = special_dy != dy
+    reached = backward(np.where(changed, 1.0, 0.0), x) > 0  # pixels that such an output gives something to
+    np.testing.assert_array_equal(special_dx[~reached], dx[~reached])
+    assert not np.isfinite(special_dx[reached]).any()
+
+
+@dtypes
+def test_an_average_of_both_infinities_is_nan_without_a_warning(dtype):
+    x = row(INF, -INF, 1, 3, dtype=dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(avg_pool2d(x, (1, 2)).ravel(), [NAN, 2])
+        assert np.isnan(global_avg_pool2d(x)).all()
+
+
+@pytest.mark.parametrize("window", [(NAN, 1), (1, NAN), (NAN, NAN), (-INF, -INF), (INF, INF), (INF, 1), (2, 2)])
+def test_the_global_maximum_of_nan_and_infinities_is_tensorflows(window):
+    x = tf.constant(np.concatenate([row(*window), row(1.0, 2.0)], axis=3))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_max(x, (1, 2))
+    np.testing.assert_array_equal(global_max_pool2d(x.numpy()), y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dx = global_max_pool2d_backward(np.ones((1, 2)), x.numpy())
+    np.testing.assert_array_equal(dx, tape.gradient(y, x))
+
+
+# What the generic tests do not reach.
+
+
+@every_maximum
+@given(data=st.data(), dtype=st.sampled_from(DTYPES), seed=seeds)
+def test_the_output_at_hand_changes_nothing(name, data, dtype, seed):
+    case, rng = data.draw(CASES[name]), np.random.default_rng(seed)
+    forward, backward = of(name, case)
+    x = case.arrays["x"].astype(dtype)
+    y = forward(x)
+    dy = rng.normal(size=y.shape).astype(dtype)
+    np.testing.assert_array_equal(backward(dy, x, y=y), backward(dy, x))
+
+
+@every_maximum
+def test_the_output_at_hand_is_used(name):
+    case = Case({}, {"pool_size": 2} if name != "global_max_pool2d" else {})
+    forward, backward = of(name, case)
+    x = np.ones((1, 4, 6, 2))
+    y = forward(x)
+    assert np.all(backward(y, x, y=y + 1) != backward(y, x)) == (name == "global_max_pool2d")
+    assert np.any(backward(y, x, y=y + 1) != backward(y, x))
+
+
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "depth_max_pool"])
+@given(data=st.data(), budget=st.integers(1, 300), seed=seeds)
+def test_blocks_change_nothing(name, data, budget, seed):
+    case, rng = data.draw(CASES[name]), np.random.default_rng(seed)
+    forward, backward = of(name, case)
+    x = case.arrays["x"]
+    y = forward(x)
+    dy = rng.integers(-4, 5, y.shape).astype(float)
+    dx = backward(dy, x)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "BLOCK_BYTES", budget)
+        np.testing.assert_array_equal(forward(x), y)
+        np.testing.assert_allclose(backward(dy, x), dx, rtol=1e-14, atol=1e-14)
+
+
+@every_pool
+@given(data=st.data())
+def test_gradients_are_fresh_and_inputs_whole(name, data):
+    case = data.draw(CASES[name])
+    forward, backward = of(name, case)
+    x = case.arrays["x"]
+    y = forward(x)
+    dy, x_before = np.ones_like(y), x.copy()
+    dx = backward(dy, x)
+    assert not np.shares_memory(dx, dy)
+    assert not np.shares_memory(dx, x)
+    np.testing.assert_array_equal(dy, 1)
+    np.testing.assert_array_equal(x, x_before)
+
+
+@pytest.mark.parametrize(("name", "output"), [("avg_pool2d", (20, 30, 25, 8)), ("global_avg_pool2d", (20, 8))])
+def test_x_may_be_a_stand_in(name, output):
+    stand_in = np.broadcast_to(np.float32(0), (20, 60, 50, 8))
+    back = getattr(numpycnn.ops, f"{name}_backward")
+    dy = np.ones(output)
+    expected = back(dy, np.ones(stand_in.shape))
+    tracemalloc.start()
+    dx = back(dy, stand_in)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(dx, expected, strict=True)
+    assert peak < 1.2 * dx.nbytes + 2 * windows.BLOCK_BYTES
+
+
+def test_no_windows_are_kept():
+    x = np.random.default_rng(0).normal(size=(2, 90, 80, 32))
+    dy = np.ones_like(x)
+    for name in ("max_pool2d", "avg_pool2d"):
+        forward, backward = of(name, Case({}, {"pool_size": 5, "strides": 1, "padding": "same"}))
+        for call, arrays in ((forward, 1), (lambda x, back=backward: back(dy, x), 2)):
+            tracemalloc.start()
+            call(x)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < arrays * x.nbytes + 4 * windows.BLOCK_BYTES, (name, peak / x.nbytes)
+
+
+@given(case=global_cases(), size=st.integers(1, 3), dtype=st.sampled_from([np.float32, np.float64]))
+def test_depth_is_tensorflows_own(case, size, dtype):
+    """tf.nn.max_pool over depth wants windows side by side that divide the channels."""
+    x = np.tile(case.arrays["x"].astype(dtype), size)
+    window = (1, 1, 1, size)
+    np.testing.assert_array_equal(depth_max_pool(x, size), tf.nn.max_pool(tf.constant(x), window, window, "VALID"))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("max_pool2d", keras.layers.MaxPooling2D()),
+        ("avg_pool2d", keras.layers.AveragePooling2D(2)),
+        ("global_avg_pool2d", keras.layers.GlobalAveragePooling2D()),
+        ("global_max_pool2d", keras.layers.GlobalMaxPooling2D()),
+    ],
+)
+def test_the_defaults_are_keras_own(name, layer):
+    x = np.random.default_rng(0).normal(size=(2, 7, 8, 3)).astype(np.float32)
+    np.testing.assert_allclose(getattr(numpycnn.ops, name)(x), layer(x), rtol=1e-6)
+
+
+def test_one_integer_stands_for_two():
+    x = np.random.default_rng(0).normal(size=(2, 7, 8, 3))
+    whole = max_pool2d(x, np.int64(3), strides=np.int32(2), padding=np.int8(1))
+    np.testing.assert_array_equal(whole, max_pool2d(x, [3, 3], strides=np.array([2, 2]), padding=[[1, 1], (1, 1)]))
+    np.testing.assert_array_equal(max_pool2d(x, (3, 2)), max_pool2d(x, (3, 2), strides=(3, 2)))
+    np.testing.assert_array_equal(depth_max_pool(x, 2, padding=1), depth_max_pool(x, 2, padding=(1, 1)))
+
+
+@every_pool
+def test_integers_come_out_as_float64(name):
+    forward, backward = of(name, Case({}, {"pool_size": 3} if "global" not in name else {}))
+    x = np.arange(2 * 6 * 9 * 3).reshape(2, 6, 9, 3) % 7
+    y = forward(x)
+    np.testing.assert_array_equal(y, forward(x.astype(float)), strict=True)
+    assert backward(y.astype(int), x).dtype == np.float64
+
+
+def test_no_channels_and_no_images():
+    for shape in ((0, 5, 4, 3), (2, 5, 4, 0)):
+        x = np.ones(shape)
+        for y, back in (
+            (max_pool2d(x), max_pool2d_backward),
+            (avg_pool2d(x), avg_pool2d_backward),
+            (global_avg_pool2d(x), global_avg_pool2d_backward),
+            (global_max_pool2d(x), global_max_pool2d_backward),
+        ):
+            assert y.size == 0
+            assert back(y, x).shape == shape
+    assert depth_max_pool(np.ones((2, 0, 4, 6)), 3).shape == (2, 0, 4, 2)
+
+
+def test_a_global_sum_is_wider_than_float16():
+    x = np.full((1, 64, 64, 1), 6e4, np.float16)
+    assert global_avg_pool2d(x).item() == avg_pool2d(x, 64).item() == np.float16(6e4)
+
+
+def test_a_long_global_sum_in_float32_stays_exact_to_a_rounding():
+    x = np.full((1, 500, 400, 1), 0.1, np.float32)
+    np.testing.assert_allclose(global_avg_pool2d(x), 0.1, rtol=2e-6)
+
+
+# Errors.
+
+IMAGES = "the axes (batch, height, width, channels)"
+X = np.zeros((2, 8, 7, 6))
+BOTH = [
+    ({"x": X[0]}, ValueError, f"x must have {IMAGES}; got x (8, 7, 6)."),
+    ({"x": X.astype(complex)}, TypeError, "x must be float16, float32, float64 or integer; got x complex128."),
+]
+WINDOW = [
+    ({"pool_size": 0}, ValueError, "pool_size must be at least 1; got pool_size 0."),
+    ({"pool_size": (2, 3, 1)}, ValueError, "pool_size must be one integer or two (height, width); got pool_size (2, 3, 1)."),
+    ({"pool_size": 2.0}, TypeError, "pool_size must be an integer; got pool_size 2.0."),
+    ({"strides": 0}, ValueError, "strides must be at least 1; got strides 0."),
+    ({"strides": (1, 2, 3)}, ValueError, "strides must be one integer or two (height, width); got strides (1, 2, 3)."),
+    ({"padding": "SAME"}, ValueError, 'padding must be "valid", "same", an integer or ((top, bottom), (left, right)); got padding \'SAME\'.'),
+    ({"padding": -1}, ValueError, "padding must be at least 0; got padding -1."),
+    ({"padding": 2}, ValueError, "padding must be smaller than pool_size (2, 2) on each axis, so that every window holds a pixel; got padding 2."),
+    ({"pool_size": (4, 3), "padding": ((3, 3), (0, 3))}, ValueError, "padding must be smaller than pool_size (4, 3) on each axis, so that every window holds a pixel; got padding ((3, 3), (0, 3))."),
+    ({"x": X[:, :0], "pool_size": 3, "padding": 2}, ValueError, "x must hold a pixel where padding is in pixels, so that every window holds one; got x (2, 0, 7, 6)."),
+    ({"pool_size": (2, 8)}, ValueError, "the kernel must fit the padded width: 1 * (8 - 1) + 1 = 8 must be at most 0 + 7 + 0 = 7; got padding 'valid'."),
+]  # fmt: skip
+DEPTH = [
+    ({"pool_size": 0}, ValueError, "pool_size must be at least 1; got pool_size 0."),
+    ({"pool_size": (2, 2)}, TypeError, "pool_size must be an integer; got pool_size (2, 2)."),
+    ({"strides": 0}, ValueError, "strides must be at least 1; got strides 0."),
+    ({"padding": "SAME"}, ValueError, 'padding must be "valid", "same", an integer or (before, after); got padding \'SAME\'.'),
+    ({"padding": (1, 1, 1)}, ValueError, 'padding must be "valid", "same", an integer or (before, after); got padding (1, 1, 1).'),
+    ({"padding": ((0, 0), (1, 1))}, TypeError, "padding must be an integer; got padding (0, 0)."),
+    ({"padding": (0, -1)}, ValueError, "padding must be at least 0; got padding -1."),
+    ({"padding": 2}, ValueError, "padding must be smaller than pool_size (2), so that every window holds a channel; got padding (2, 2)."),
+    ({"pool_size": 9, "padding": (0, 2)}, ValueError, "pool_size (9) must be at most the padded channels (0 + 6 + 2 = 8)."),
+]  # fmt: skip
+GLOBAL = [
+    ({"x": X[:, :, :0]}, ValueError, "x must hold a pixel: height * width = 8 * 0 must be at least 1; got x (2, 8, 0, 6)."),
+]  # fmt: skip
+RIGHT = {name: {"x": X} if "global" in name else {"x": X, "pool_size": 2} for name in CASES}
+ERRORS = [
+    pytest.param(op, *row, id=f"{op}-{'-'.join(row[0])}-{i}")
+    for op, rows in (
+        ("max_pool2d", BOTH + WINDOW),
+        ("avg_pool2d", BOTH + WINDOW),
+        ("depth_max_pool", BOTH + DEPTH),
+        ("global_avg_pool2d", BOTH + GLOBAL),
+        ("global_max_pool2d", BOTH + GLOBAL),
+    )
+    for i, row in enumerate(rows)
+]
+
+
+@pytest.mark.parametrize(("op", "wrong", "error", "text"), ERRORS)
+def test_messages(op, wrong, error, text):
+    arguments = {**RIGHT[op], **wrong}
+    with pytest.raises(error) as caught:
+        getattr(numpycnn.ops, op)(**arguments)
+    assert str(caught.value) == f"{op}: {text}"
+    with pytest.raises(error) as caught:
+        getattr(numpycnn.ops, f"{op}_backward")(np.zeros((1, 2, 3, 4)), **arguments)
+    assert str(caught.value) == f"{op}_backward: {text}"
+
+
+@every_pool
+@pytest.mark.parametrize("output", ["dy", "y"])
+def test_backward_wants_the_shape_of_the_output(name, output):
+    forward, back = getattr(numpycnn.ops, name), getattr(numpycnn.ops, f"{name}_backward")
+    right = forward(**RIGHT[name])
+    if "avg" in name and output == "y":
+        pytest.skip("the gradient of an average needs no output")
+    for axis in range(right.ndim):
+        wrong = tuple(size + (i == axis) for i, size in enumerate(right.shape))
+        with pytest.raises(ValueError, match="shape of the output") as caught:
+            back(**{"dy": right, **RIGHT[name], output: np.zeros(wrong)})
+        rule = f"{output} must have the shape of the output, {right.shape}; got {output} {wrong}."
+        assert str(caught.value) == f"{name}_backward: {rule}"
+
+
+@every_pool
+def test_errors_come_before_any_work(name):
+    huge = np.broadcast_to(np.zeros(()), (100_000, 30_000, 30_000, 6))
+    with pytest.raises(ValueError, match=f"^{name}_backward: dy must have the shape"):
+        getattr(numpycnn.ops, f"{name}_backward")(np.zeros((1, 2, 3, 4)), **{**RIGHT[name], "x": huge})
+    if "global" not in name:
+        with pytest.raises(ValueError, match=f"^{name}: strides must be"):
+            getattr(numpycnn.ops, name)(**{**RIGHT[name], "x": huge}, strides=0)
