@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
@@ -83,7 +84,7 @@ def note(line):
     print(f"run.py: {line}", file=sys.stderr, flush=True)
 
 
-def fail(line):
+def fail(line) -> NoReturn:
     note(line)
     sys.exit(2)
 

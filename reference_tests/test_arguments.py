@@ -40,7 +40,7 @@ def test_integers_become_float64(dtype):
     assert x.dtype == y.dtype == np.float64
 
 
-@pytest.mark.parametrize(("one", "other"), itertools.combinations(FLOATS, 2))
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(FLOATS, 2)))
 def test_the_wider_float_wins(one, other):
     x, y = floating("op", x=np.ones(2, one), y=np.ones(3, other))
     assert x.dtype == y.dtype == other

@@ -173,6 +173,15 @@ def test_several_outputs_are_held_to_the_end():
     assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 60 + 84)
 
 
+def test_an_output_that_nobody_reads_is_let_go():
+    inner_input = Input((4, 3, 2))
+    inner = Model(inner_input, [Conv2D(1, 1, name="read")(inner_input), Conv2D(9, 1, name="unread")(inner_input)])
+    x = Input((4, 3, 2))  # 24
+    read, _ = inner(x)  # 12 and 108
+    counted = count(Model(x, Conv2D(10, 1)(read)))  # 120
+    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 12 + 108)
+
+
 def test_frozen_layers_have_no_gradients():
     model = Sequential([Conv2D(5, 3, trainable=False), Conv2D(2, 1), BatchNormalization()], input_shape=(8, 7, 3))
     counted = count(model, optimizer="adam")
@@ -274,7 +283,7 @@ def test_any_layer_can_be_counted():
 
 
 KINDS = [
-    "conv", "conv gelu", "shared", "nested", "normalized", "relu", "dropout", "spatial dropout", "pool", "add",
+    "conv", "conv gelu", "shared", "nested", "half read", "normalized", "relu", "dropout", "spatial dropout", "pool", "add",
     "multiply", "concatenate",
 ]  # fmt: skip
 
@@ -307,6 +316,9 @@ def grown(draw, kind, x, tensors, shared):
         inner = Input(x.shape)
         hidden = Conv2D(filters, 1, activation="relu")(inner)
         return shared.setdefault((x.shape, "nested"), Model(inner, Concatenate()([hidden, inner])))(x)
+    if kind == "half read":
+        inner = Input(x.shape)
+        return Model(inner, [Conv2D(filters, 2, padding="same")(inner), ReLU()(inner)])(x)[draw(st.integers(0, 1))]
     if kind in ("add", "multiply", "concatenate"):
         return {"add": Add(), "multiply": Multiply(), "concatenate": Concatenate()}[kind]([x, alike])
     layers = {

@@ -108,15 +108,20 @@ def test_load_images_names_a_missing_file(tmp_path):
         assert str(caught.value) == f"load_images: there is no file {path}."
 
 
-@pytest.mark.parametrize("kind", ["empty", "text", "cut", "damaged"])
-def test_load_images_names_a_file_that_is_no_picture(tmp_path, kind):
+UNKNOWN, UNREADABLE = "is in no picture format that Pillow knows.", "cannot be read as a picture: "
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("empty", UNKNOWN), ("text", UNKNOWN), ("cut", UNREADABLE), ("damaged", UNREADABLE)]
+)
+def test_load_images_names_a_file_that_is_no_picture(tmp_path, kind, words):
     path = saved(tmp_path / "picture.png", noise(40, 50))
     whole = path.read_bytes()
     damaged = whole[:60] + b"\0\0\0\0" + whole[64:]
     path.write_bytes({"empty": b"", "text": b"no picture", "cut": whole[:900], "damaged": damaged}[kind])
     with pytest.raises(ValueError, match=r"^load_images: ") as caught:
         load_images([path])
-    assert str(path) in str(caught.value)
+    assert f"{path} {words}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -40,7 +40,7 @@ def nested() -> Model:
     """A model used twice inside another, beside a plain layer."""
     inner_input = Input((6, 5, 3))
     hidden = ReLU()(Conv2D(3, 2, padding="same")(inner_input))
-    inner = Model(inner_input, BatchNormalization()(hidden), name="inner")
+    inner = Model(inner_input, BatchNormalization()(hidden), name="inner", dtype="float64")
     x = Input((6, 5, 3))
     y = Add()(inner(x), inner(Conv2D(3, (1, 3), padding="same")(x)))
     return Model(x, Dense(2)(Flatten()(MaxPooling2D(2)(y))), name="outer", dtype="float64")
@@ -88,7 +88,7 @@ def test_outputs_gradients_and_statistics_equal_keras(make, training):
     pairs += zip(gradients.weights.values(), their_dw, strict=True)
     pairs += zip(model.get_weights(), built.get_weights(), strict=True)
     for ours, their in pairs:
-        np.testing.assert_allclose(ours, their, rtol=1e-9, atol=1e-10 * np.abs(their).max())
+        np.testing.assert_allclose(ours, their, rtol=1e-9, atol=1e-10 * max(1, np.abs(their).max()))
 
 
 @pytest.mark.parametrize("make", [branching, nested, small_resnet])
@@ -192,7 +192,7 @@ def test_frozen_layers_get_no_gradient():
 @pytest.mark.parametrize(
     ("action", "error", "words"),
     [
-        (lambda m: m.predict(np.ones((2, 9, 8, 1))), ValueError, r"2 arrays must come in; got 1|2 arrays"),
+        (lambda m: m.predict([np.ones((2, 9, 8, 2))]), ValueError, "2 arrays must come in; got 1"),
         (lambda m: m.predict([np.ones((2, 9, 8, 2)), np.ones((2, 8, 9, 2))]), ValueError, r"\(batch, 9, 8, 2\)"),
         (lambda m: m.backward([np.ones((1, 4)), np.ones((1, 9, 8, 5))]), RuntimeError, "forward must run first"),
         (lambda m: m.set_weights(m.get_weights()[:-1]), ValueError, "arrays"),

@@ -35,7 +35,7 @@ def line_filters() -> np.ndarray:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Two photographs through convolutions.")
     parser.add_argument("--out", default="line_filters.png", help="where to save the picture")
     out = parser.parse_args(arguments).out
 

@@ -49,7 +49,7 @@ def count(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any other argument, as rate=0.5.", rich_help_panel=LAYER),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Examples at a time.", rich_help_panel=FIGURES)] = 1,
+    batch: Annotated[int, typer.Option(help="Examples at a time.", rich_help_panel=FIGURES)] = 1,
     dtype: Annotated[str, typer.Option(help="Of every number.", rich_help_panel=FIGURES)] = "float32",
     optimizer: Annotated[
         str | None,
@@ -105,8 +105,8 @@ def _facts(counted: Count, target: str) -> list[tuple[str, str, str]]:
     state = f"state of {counted.optimizer}" if counted.optimizer else "no optimizer state"
     kept = f"what backward needs ({byte_text(memory.kept_bytes)})"
     figures = [
-        ("parameters", memory.parameter_bytes, "all of them"),
-        ("outputs", memory.output_bytes, "all layers, without the input"),
+        ("of parameters", memory.parameter_bytes, "all of them"),
+        ("of outputs", memory.output_bytes, "all layers, without the input"),
         ("to predict", memory.inference_bytes, "parameters and the most that must exist at once, layer after layer"),
         ("to predict, by the book", memory.inference_book_bytes, "parameters and the two largest consecutive layers"),
         ("to train", memory.training_bytes, f"parameters, gradients, {state} and {kept}"),
@@ -114,10 +114,10 @@ def _facts(counted: Count, target: str) -> list[tuple[str, str, str]]:
     ]
     return [
         ("counted", target, f"batch of {counted.batch_size:,}, {counted.dtype}"),
-        ("parameters", f"{params.total:,}", f"{params.trainable:,} trainable, {params.non_trainable:,} not"),
+        ("parameters", f"{params.total:,}", f"{params.trainable:,} trainable, {params.non_trainable:,} not trainable"),
         ("MACs", f"{counted.macs:,}", f"for one example: {counted.mac_convention}"),
         *((f"memory {label}", byte_text(count), meaning) for label, count, meaning in figures),
-        ("units of memory", "MB = 10^6 bytes, MiB = 2^20 bytes", "for the whole batch"),
+        ("units", "kB, MB, GB are 10^3, 10^6, 10^9 bytes", "KiB, MiB, GiB are 2^10, 2^20, 2^30 bytes"),
     ]
 
 

@@ -25,7 +25,7 @@ OPTIONS = {
 
 def layer_names() -> dict[str, type[Layer]]:
     """Every public layer class by the name of its op: conv2d, max_pool2d, batch_normalization, ..."""
-    op_names = {_bare(name): name for name in dir(ops) if not name.startswith("_")}
+    op_names = {_bare(name): name for name, op in vars(ops).items() if inspect.isfunction(op)}
     classes = [kind for kind in vars(numpycnn.layers).values() if _is_concrete(kind)]
     return {op_names.get(_bare(kind.__name__), snake_case(kind.__name__)): kind for kind in classes}
 

@@ -7,6 +7,7 @@ import typer
 
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
+from numpycnn.cli.verify import verify
 
 app = typer.Typer(
     name="numpycnn",
@@ -17,6 +18,7 @@ app = typer.Typer(
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
 )
 app.command("count")(count)
+app.command("verify")(verify)
 
 
 def _version(wanted: bool) -> None:

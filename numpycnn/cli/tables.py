@@ -54,7 +54,7 @@ def _boxed(headings, rows, right) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, show_header=bool(headings), show_edge=False, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_header=bool(headings), show_edge=False, pad_edge=False, collapse_padding=True)
     for i, heading in enumerate(headings or rows[0]):
         number = i in right
         table.add_column(heading, justify="right" if number else "left", no_wrap=number, overflow="fold")

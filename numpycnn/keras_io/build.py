@@ -4,7 +4,7 @@ import os
 from typing import Any, NamedTuple
 
 from numpycnn.keras_io.custom import custom_layers
-from numpycnn.layers.base import InputLayer, Layer, Tensor
+from numpycnn.layers.base import Layer, Tensor
 from numpycnn.models.model import Model, Sequential
 
 __all__ = ["KerasForm", "keras_form", "to_keras"]
@@ -27,19 +27,20 @@ def to_keras(model: Model):
     return keras_form(model).model
 
 
-def keras_form(model: Model, name: str | None = None) -> KerasForm:
-    """Build `model` in Keras and copy its weights; nested models become nested Keras models."""
+def keras_form(model: Model, name: str | None = None, dtype: str | None = None, *, dropout: bool = True) -> KerasForm:
+    """Build `model` in Keras and copy its weights; nested models become nested Keras models of the same dtype.
+
+    dropout: False builds every layer with a `rate` with rate 0, for runs that are compared in training.
+    """
     keras = import_keras()
+    dtype = dtype or str(model.dtype)
     tensors: dict[Tensor, Any] = {}
     layers: dict[Layer, Any] = {}
     for tensor in model.inputs:
-        name = tensor.node.layer.name if isinstance(tensor.node.layer, InputLayer) else None
-        tensors[tensor] = keras.Input(tensor.shape, dtype=str(model.dtype), name=name)
+        tensors[tensor] = keras.Input(tensor.shape, dtype=dtype, name=model.names.get(tensor.node.layer))
     for node in model.nodes:
-        if node.outputs[0] in tensors:
-            continue
         if node.layer not in layers:
-            layers[node.layer] = _keras_layer(node.layer, model.names[node.layer], str(model.dtype))
+            layers[node.layer] = _keras_layer(node.layer, model.names[node.layer], dtype, dropout)
         inputs = [tensors[tensor] for tensor in node.inputs]
         outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs)
         tensors.update(zip(node.outputs, outputs if isinstance(outputs, list | tuple) else [outputs], strict=True))
@@ -81,13 +82,15 @@ def import_keras():
     return keras
 
 
-def _keras_layer(layer: Layer, name: str, dtype: str):
+def _keras_layer(layer: Layer, name: str, dtype: str, dropout: bool):
     keras = import_keras()
     if isinstance(layer, Model):
-        return keras_form(layer, name).model
+        return keras_form(layer, name, dtype, dropout=dropout).model
     kind = layer.keras_class
     made = custom_layers()[kind] if kind in custom_layers() else getattr(keras.layers, kind)
     config = {key: _plain(value) for key, value in layer.keras_config().items()}
+    if "rate" in config and not dropout:
+        config["rate"] = 0.0
     return made(**{**config, "name": name, "dtype": dtype})
 
 

@@ -1,5 +1,6 @@
 """Layers: frozen descriptions with Keras's names; one definition gives math, shapes, counts and the Keras form."""
 
+from numpycnn.layers import initializers as initializers
 from numpycnn.layers.activation import *
 from numpycnn.layers.activation_layers import *
 from numpycnn.layers.base import *
@@ -7,7 +8,6 @@ from numpycnn.layers.borders import *
 from numpycnn.layers.convolution import *
 from numpycnn.layers.dense import *
 from numpycnn.layers.dropout import *
-from numpycnn.layers.initializers import *
 from numpycnn.layers.merging import *
 from numpycnn.layers.normalization import *
 from numpycnn.layers.pooling import *

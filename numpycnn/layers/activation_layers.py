@@ -1,4 +1,4 @@
-"""Activations with arguments or weights of their own, as layers. Source of names and defaults: Keras 3, keras.layers."""
+"""Activations with arguments or weights of their own. Source of names and defaults: Keras 3, keras.layers."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -21,6 +21,7 @@ class Convolution(ActivatedLayer):
     dilation_rate > 1, which Keras refuses as well.
     """
 
+    kernel_size: Pair
     use_bias: bool
     bias_initializer: Any
 
@@ -133,7 +134,7 @@ class DepthwiseConv2D(Convolution):
 
 @dataclass(frozen=True, eq=False)
 class SeparableConv2D(Convolution):
-    """`ops.separable_conv2d`: kernels (kh, kw, channels, depth_multiplier) and (1, 1, channels * depth_multiplier, filters)."""
+    """`ops.separable_conv2d`: kernels (kh, kw, channels, multiplier) and (1, 1, channels * multiplier, filters)."""
 
     filters: int
     kernel_size: Pair
@@ -170,12 +171,12 @@ class SeparableConv2D(Convolution):
         return height * width * sum(prod(specs[name].shape) for name in self.kernels)
 
     def forward(self, weights, x):
-        kernels = [weights[name] for name in self.kernels]
-        return ops.separable_conv2d(x, *kernels, weights.get("bias"), **self.sliding)
+        depthwise, pointwise = (weights[name] for name in self.kernels)
+        return ops.separable_conv2d(x, depthwise, pointwise, weights.get("bias"), **self.sliding)
 
     def backward(self, weights, dy, kept):
-        kernels = [weights[name] for name in self.kernels]
-        return self.gradients(*ops.separable_conv2d_backward(dy, kept.input, *kernels, **self.sliding))
+        depthwise, pointwise = (weights[name] for name in self.kernels)
+        return self.gradients(*ops.separable_conv2d_backward(dy, kept.input, depthwise, pointwise, **self.sliding))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from numpycnn import ops
-from numpycnn.layers.base import Gradients, Layer, Shape, absolute_gradients
+from numpycnn.layers.base import Gradients, Layer
 from numpycnn.layers.single_op import Op
 from numpycnn.ops.arguments import axis_index, fail
 
@@ -84,7 +84,7 @@ class Average(Merging):
 
 @dataclass(frozen=True, eq=False)
 class Concatenate(Layer):
-    """`ops.concatenate` along one axis, which counts the batch axis as 0: -1 joins channels, 1 puts images in a column."""
+    """`ops.concatenate` along one axis, which counts the batch axis as 0: -1 joins channels, 1 rows of images."""
 
     axis: int = -1
 

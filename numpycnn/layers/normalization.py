@@ -1,4 +1,4 @@
-"""Normalization layers. Source of names, defaults and weight order: Keras 3; local response normalization is tf.nn's."""
+"""Normalization layers. Source of names, defaults and weight order: Keras 3; for local response normalization tf.nn."""
 
 from dataclasses import dataclass
 from math import prod
@@ -15,7 +15,7 @@ __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalizati
 
 
 class Normalization(Layer):
-    """What batch and layer normalization share: a learnt scale, gamma, and offset, beta, after mean 0 and variance 1."""
+    """What batch and layer normalization share: a learnt scale, gamma, and offset, beta, of what was normalized."""
 
     keeps = ("inputs",)
 
@@ -93,6 +93,9 @@ class BatchNormalization(Normalization):
     def extra_bytes(self, *input_shapes, batch_size, itemsize):
         return 2 * itemsize * input_shapes[0][-1] if self.trainable else 0
 
+    def sum_length(self, *input_shapes):
+        return prod(input_shapes[0][:-1])
+
     def output_scale(self, weights, inputs, *, training=False):
         (x,), own = map(np.abs, inputs), absolute(weights)
         mean, variance = own["moving_mean"], own["moving_variance"]
@@ -140,12 +143,15 @@ class LayerNormalization(Normalization):
     def weight_specs(self, shape):
         return self.learnt_specs(tuple(shape[axis - 1] for axis in self.axes(shape)))
 
+    def arguments(self, weights, x) -> dict[str, Any]:
+        return {"axis": self.axes(x.shape[1:]), **self.learnt(weights)}
+
     def forward(self, weights, x):
-        return ops.layer_normalization(x, axis=self.axes(x.shape[1:]), **self.learnt(weights))
+        return ops.layer_normalization(x, **self.arguments(weights, x))
 
     def backward(self, weights, dy, kept):
-        axes, x = self.axes(kept.input.shape[1:]), kept.input
-        return self.gradients(*ops.layer_normalization_backward(dy, x, axis=axes, **self.learnt(weights)))
+        arguments = self.arguments(weights, kept.input)
+        return self.gradients(*ops.layer_normalization_backward(dy, kept.input, **arguments))
 
     def output_scale(self, weights, inputs, *, training=False):
         (x,) = inputs
@@ -189,6 +195,9 @@ class LocalResponseNormalization(SingleOp):
 
     def output_shape(self, shape):
         return check_image("LocalResponseNormalization", shape)
+
+    def sum_length(self, *input_shapes):
+        return 2 * self.depth_radius + 1
 
     def gradient_scales(self, weights, dy, kept):
         x, dy = kept.input, np.abs(dy)

@@ -28,7 +28,8 @@ class Pooling(SingleOp):
 
     def slid(self, size: tuple[int, int], pool_size: Pair, strides: Pair) -> tuple[int, int]:
         """How many windows there are along two axes of this size."""
-        return sliding_window(self.keras_class, size, pool_size, strides=strides, padding=self.padding).output_shape
+        sliding: dict[str, Any] = {"strides": strides, "padding": self.padding}
+        return sliding_window(self.keras_class, size, pool_size, **sliding).output_shape
 
 
 class Pooling2D(Pooling):

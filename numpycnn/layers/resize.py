@@ -65,7 +65,10 @@ class Resizing(Interpolating):
 
 @dataclass(frozen=True, eq=False)
 class Rescaling(Layer):
-    """y = x * scale + offset, each one number or one for each channel: Rescaling(1 / 127.5, -1) maps 0..255 to -1..1."""
+    """y = x * scale + offset, each a number or one for each channel.
+
+    Rescaling(1 / 127.5, -1) maps 0 .. 255 to -1 .. 1.
+    """
 
     scale: float | Sequence[float]
     offset: float | Sequence[float] = 0.0

@@ -114,6 +114,7 @@ class Graph(Layer):
                 error.add_note(f"in layer {name!r} ({node.layer.keras_class})")
                 raise
             values.update(zip(node.outputs, step.outputs, strict=True))
+            own.setdefault(name, {}).update(step.updates)  # what the next use of a shared layer starts from
             if visit is not None:
                 visit(node, arrays, step)
             for tensor in self._last_reads[node]:

@@ -178,7 +178,8 @@ class Model(Graph):
 
     # Arrays at the door
 
-    def _values(self) -> dict[str, np.ndarray]:
+    def values(self) -> dict[str, np.ndarray]:
+        """The weights as plain arrays by path, as a run takes them."""
         return {path: variable.value for path, variable in self.variables.items()}
 
     def arrays(self, x) -> list[np.ndarray]:

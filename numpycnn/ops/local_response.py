@@ -33,7 +33,9 @@ def local_response_normalization(x, *, depth_radius=5, bias=1.0, alpha=1.0, beta
     """
     op = "local_response_normalization"
     (x,) = floating(op, x=x)
-    wide, s, (_, beta) = _sums(op, x, depth_radius, bias, alpha, beta)
+    radius, bias, alpha, beta = _numbers(op, x, depth_radius, bias, alpha, beta)
+    wide = x.astype(accumulator(x.dtype), copy=False)
+    s = bias + alpha * _neighbour_sum(np.square(wide), radius)
     with np.errstate(divide="ignore"):  # bias 0 over channels of zeros: 0 * inf is NaN, as in TensorFlow
         return (wide * s**-beta).astype(x.dtype, copy=False)
 
@@ -52,21 +54,20 @@ def local_response_normalization_backward(dy, x, *, depth_radius=5, bias=1.0, al
     """
     op = "local_response_normalization_backward"
     dy, x = floating(op, dy=dy, x=x)
+    radius, bias, alpha, beta = _numbers(op, x, depth_radius, bias, alpha, beta)
     check_shape(op, x.shape, "the shape of the output", dy=dy)
-    wide, s, (alpha, beta) = _sums(op, x, depth_radius, bias, alpha, beta)
+    wide = x.astype(accumulator(x.dtype), copy=False)
+    s = bias + alpha * _neighbour_sum(np.square(wide), radius)
     with np.errstate(divide="ignore"):  # as in the forward
         power = s**-beta
-        spread = _neighbour_sum(dy * wide * (power / s), depth_radius)
+        spread = _neighbour_sum(dy * wide * (power / s), radius)
     return (dy * power - (2 * alpha * beta) * wide * spread).astype(x.dtype, copy=False)
 
 
-def _sums(op, x, depth_radius, bias, alpha, beta):
-    """x in the dtype of sums, s of the formula, and (alpha, beta) as numbers."""
+def _numbers(op, x, depth_radius, bias, alpha, beta) -> tuple[int, float, float, float]:
     check_rank(op, IMAGES, x=x)
     radius = integer(op, "depth_radius", depth_radius, least=0)
-    bias, alpha, beta = (real(op, k, v) for k, v in {"bias": bias, "alpha": alpha, "beta": beta}.items())
-    wide = x.astype(accumulator(x.dtype), copy=False)
-    return wide, bias + alpha * _neighbour_sum(np.square(wide), radius), (alpha, beta)
+    return radius, real(op, "bias", bias), real(op, "alpha", alpha), real(op, "beta", beta)
 
 
 def _neighbour_sum(values, radius) -> np.ndarray:

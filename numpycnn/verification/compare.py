@@ -55,7 +55,7 @@ def verify(
     arrays = model.arrays(inputs)
     tell("building the model in TensorFlow")
     flat = flattened(model)
-    comparison = Comparison(flat, keras_form(flat), arrays, tell)
+    comparison = Comparison(flat, keras_form(flat, dropout=False), arrays, tell)
     rows = comparison.outputs()
     if gradients:
         rows += comparison.gradients(rng)

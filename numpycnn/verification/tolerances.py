@@ -53,4 +53,5 @@ def scaled_error(y, reference, scale, *, length=1, dtype=None, constant=SUM) -> 
     if not np.array_equal(y[~finite], reference[~finite], equal_nan=True) or not np.isfinite(y[finite]).all():
         return float("inf")
     allowed = np.broadcast_to(allowed, reference.shape)[finite]
-    return float(np.max(np.abs(y[finite] - reference[finite]) / allowed, initial=0.0))
+    with np.errstate(over="ignore"):  # a miss of the exact zero is infinitely wrong
+        return float(np.max(np.abs(y[finite] - reference[finite]) / allowed, initial=0.0))

@@ -1,5 +1,27 @@
 """Every op of the package as the tests see it, one module for each module of numpycnn.ops."""
 
-from reference_tests.catalogue import borders, conv, conv_transpose, normalization, pooling, resize
+from reference_tests.catalogue import (
+    activations,
+    borders,
+    conv,
+    conv_transpose,
+    dense,
+    losses,
+    merging,
+    normalization,
+    pooling,
+    resize,
+)
 
-OPS = [*borders.OPS, *conv.OPS, *conv_transpose.OPS, *normalization.OPS, *pooling.OPS, *resize.OPS]
+OPS = [
+    *activations.OPS,
+    *borders.OPS,
+    *conv.OPS,
+    *conv_transpose.OPS,
+    *dense.OPS,
+    *losses.OPS,
+    *merging.OPS,
+    *normalization.OPS,
+    *pooling.OPS,
+    *resize.OPS,
+]

@@ -33,8 +33,12 @@ def cases(draw, options):
     return Case(drawn, {name: draw(st.sampled_from(choices), label=name) for name, choices in options.items()})
 
 
-def activation(name, tensorflow, slope, *, output=None, smooth=False, **options):
-    """An entry: slope(x, **options) bounds the terms of the derivative; output those of y, by default y itself."""
+def activation(name, tensorflow, slope, *, output=None, smooth=False, widest=np.float64, **options):
+    """An entry: slope(x, **options) bounds the terms of the derivative; output those of y, by default y itself.
+
+    TensorFlow's terms count too: its elu subtracts 1 from exp(x), its gelu adds 1 to erf(x); ours do not cancel, which
+    test_activations.py asks.
+    """
 
     def scale(case):
         terms = output or getattr(numpycnn.ops, name)
@@ -45,7 +49,7 @@ def activation(name, tensorflow, slope, *, output=None, smooth=False, **options)
 
     return Op(
         name, cases(options), tensorflow, scale=scale, gradient_scale=gradient_scale, constant=ELEMENTWISE,
-        smooth=smooth,
+        smooth=smooth, tensorflow_dtype=widest,
     )  # fmt: skip
 
 
@@ -123,25 +127,33 @@ OPS = [
         max_value=[None, 6, 2.0, 0.0], negative_slope=SLOPES, threshold=[0.0, 1.0, -2.0],
     ),
     activation("leaky_relu", activations.leaky_relu, steepest, negative_slope=SLOPES),
-    activation("relu6", tf.nn.relu6, lambda x: 1),
-    activation("elu", activations.elu, lambda x, alpha: max(1, abs(alpha)), alpha=[1.0, 0.5, -0.5, 0.0, 2.0]),
-    activation("selu", activations.selu, lambda x: 2),
+    activation("relu6", activations.relu6, lambda x: 1),
+    activation(
+        "elu", activations.elu, lambda x, alpha: max(1, abs(alpha)), output=lambda x, alpha: x.clip(0) + abs(alpha),
+        alpha=[1.0, 0.5, -0.5, 0.0, 2.0],
+    ),
+    activation("selu", activations.selu, lambda x: 2, output=lambda x: x.clip(0) + 2),
     activation("sigmoid", activations.sigmoid, logistic, smooth=True),
-    activation("tanh", activations.tanh, lambda x: 1, smooth=True),
+    activation("tanh", activations.tanh, lambda x: 2, smooth=True),
     activation("hard_sigmoid", activations.hard_sigmoid, lambda x: 1),
     activation("silu", activations.silu, lambda x: logistic(x) * (1 + abs(x)), smooth=True),
     activation("hard_silu", activations.hard_silu, lambda x: 2),
     activation(
         "gelu", activations.gelu, lambda x, approximate: 2 + approximate * np.minimum(abs(x), 6) ** 3,
-        output=lambda x, approximate: abs(x), smooth=True, approximate=[False, True],
+        output=lambda x, approximate: abs(x), smooth=True,
+        widest=np.float32,  # tf.nn.gelu rounds its constants to float32
+        approximate=[False, True],
     ),
     Op(
         "prelu", prelu_cases(), tf_prelu, scale=lambda case: abs(numpycnn.ops.prelu(*case.arrays.values())),
         gradient_scale=prelu_gradient_scale, constant=ELEMENTWISE, smooth=False,
     ),
-    Op("softmax", softmax_cases(), activations.softmax, axis_length, softmax_scale, softmax_gradient_scale, ELEMENTWISE),
     Op(
-        "log_softmax", softmax_cases(), tf.nn.log_softmax, axis_length, log_softmax_scale, log_softmax_gradient_scale,
+        "softmax", softmax_cases(), lambda x, axis: tf.nn.softmax(x, axis), axis_length, softmax_scale, softmax_gradient_scale,
+        ELEMENTWISE,
+    ),
+    Op(
+        "log_softmax", softmax_cases(), activations.log_softmax, axis_length, log_softmax_scale, log_softmax_gradient_scale,
         ELEMENTWISE,
     ),
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """The rules of agreement, asked of any Op and any case: values, dtypes, gradients, storage, untouched inputs."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from numpycnn.verification.tolerances import scaled_error
@@ -14,7 +16,8 @@ def assert_close(what, y, reference, scale, *, length, dtype=None, constant):
 
 def check_forward(op: Op, case: Case, dtype) -> None:
     """float64 equals TensorFlow; `dtype` equals float64; dtype kept; integers exact; inputs whole; results fresh."""
-    reference = op.forward(case)
+    with untouched(op, case.arrays):
+        reference = op.forward(case)
     scales, length = op.output_scales(case), op.length(case)
     theirs = tensorflow_outputs(op, case)
     for y, scale, their in zip(reference, scales, theirs, strict=True):
@@ -23,10 +26,8 @@ def check_forward(op: Op, case: Case, dtype) -> None:
             dtype=op.tensorflow_dtype, constant=op.constant,
         )  # fmt: skip
     narrow = case.astype(dtype)
-    before = {k: v.copy() for k, v in narrow.arrays.items() if isinstance(v, np.ndarray)}
-    results = op.forward(narrow)
-    for name, array in before.items():
-        np.testing.assert_array_equal(narrow.arrays[name], array, err_msg=f"{op} changed {name}")
+    with untouched(op, narrow.arrays):
+        results = op.forward(narrow)
     for y, ref, scale in zip(results, reference, scales, strict=True):
         assert y.dtype == dtype, f"{op}: {np.dtype(dtype)} in, {y.dtype} out"
         assert y.flags.writeable
@@ -36,11 +37,21 @@ def check_forward(op: Op, case: Case, dtype) -> None:
             np.testing.assert_array_equal(y, ref.astype(dtype))
 
 
+@contextmanager
+def untouched(op: Op, arrays):
+    """Raise if the arrays are not what they were before."""
+    before = {k: v.copy() for k, v in arrays.items() if isinstance(v, np.ndarray)}
+    yield
+    for name, array in before.items():
+        np.testing.assert_array_equal(arrays[name], array, err_msg=f"{op} changed {name}")
+
+
 def check_backward(op: Op, case: Case, dtype, rng: np.random.Generator) -> None:
     """float64 equals TensorFlow's tape and, where smooth, the adjoint identity; `dtype` equals float64."""
     outputs = op.forward(case)
     dy = (np.asarray(rng.normal(size=outputs[0].shape), np.float16).astype(np.float64),)
-    gradients = op.backward(dy, case)
+    with untouched(op, {**case.arrays, "dy": dy[0]}):
+        gradients = op.backward(dy, case)
     scales = op.gradient_scales(dy, case)
     lengths = {k: gradient_length(op, case, outputs[0], g) for k, g in gradients.items()}
     for name, theirs in tensorflow_gradients(op, case, dy[0]).items():
@@ -50,10 +61,11 @@ def check_backward(op: Op, case: Case, dtype, rng: np.random.Generator) -> None:
         )  # fmt: skip
     if op.smooth:
         check_adjoint(op, case, dy, gradients, scales, rng)
-    narrow = op.backward(tuple(d.astype(dtype) for d in dy), case.astype(dtype))
-    for name, gradient in narrow.items():
+    narrow, narrow_dy = case.astype(dtype), dy[0].astype(dtype)
+    for name, gradient in op.backward((narrow_dy,), narrow).items():
         assert gradient.dtype == dtype, f"{op}_backward: {np.dtype(dtype)} in, d{name} {gradient.dtype}"
         assert gradient.flags.writeable
+        assert not any(np.shares_memory(gradient, a) for a in (narrow_dy, *narrow.arrays.values()) if is_float(a))
         assert_close(
             f"{op}_backward d{name} in {np.dtype(dtype)}", gradient, gradients[name], scales[name],
             length=lengths[name], constant=op.constant,
@@ -97,7 +109,8 @@ def check_storage(op: Op, case: Case, change) -> None:
 
 def gradient_length(op: Op, case: Case, y, gradient) -> int:
     """K of a gradient: every product of the forward sums comes back once, spread over the gradient's elements."""
-    return op.length(case) * max(1, y.size // max(1, gradient.size))
+    length = op.length(case)
+    return max(length, -(-length * y.size // max(1, gradient.size)))
 
 
 def all_small_integers(case: Case) -> bool:

@@ -1,0 +1,358 @@
+"""The command line: the book's numbers by command, plain lines and JSON, one clear line for unusable input."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from numpycnn.cli import app
+from numpycnn.cli.layer_targets import find_layer_class, layer_names
+from numpycnn.cli.tables import byte_text, shape_text
+from numpycnn.cli.targets import model_functions
+
+ROOT = Path(__file__).parent.parent
+COMMAND = "from numpycnn.cli import app; app()"
+CONVOLUTION = "conv2d --filters 200 --kernel-size 5 --padding same --input 150x100x3"
+EXERCISE = f"{ROOT / 'docs/examples/three_layers.py'}:model"
+
+
+def run(command: str):
+    return CliRunner().invoke(app, command.split())
+
+
+def succeeds(command: str) -> str:
+    result = run(command)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout
+
+
+def figures(command: str) -> dict:
+    return json.loads(succeeds(f"{command} --json"))
+
+
+def in_shell(command: str, code: str = COMMAND, stdout=subprocess.PIPE, **variables):
+    """The command in a process of its own, as from a shell."""
+    arguments = [sys.executable, "-c", code, *command.split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(arguments, check=False, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+# The book's numbers: Géron, Hands-On Machine Learning, 3rd ed., chapter 14.
+
+
+@pytest.mark.parametrize(("batch", "output_bytes"), [(1, 12_000_000), (100, 1_200_000_000)])
+def test_one_convolution(batch, output_bytes):
+    found = figures(f"count {CONVOLUTION} --batch {batch}")
+    assert found["params"] == {"total": 15_200, "trainable": 15_200, "non_trainable": 0}
+    assert found["macs"] == 225_000_000
+    assert found["memory"]["output_bytes"] == output_bytes
+    assert [layer["output_shape"] for layer in found["layers"]] == [[150, 100, 200]]
+
+
+def test_three_layer_exercise():
+    one, batch = figures(f"count {EXERCISE}"), figures(f"count {EXERCISE} --batch 50")
+    assert one["params"]["total"] == 903_400
+    assert one["memory"]["inference_book_bytes"] == 12_613_600
+    assert batch["memory"]["training_book_bytes"] == 565_613_600
+
+
+def test_named_models():
+    found = figures("count resnet34 --classes 10")
+    assert found["params"] == {"total": 21_306_826, "trainable": 21_289_802, "non_trainable": 17_024}
+    assert figures("count resnet34")["macs"] == 3_663_761_408
+    assert figures("count fashion_mnist")["params"]["total"] == 1_413_834
+    assert figures("count resnet18 --input 64x96x1")["inputs"][0]["output_shape"] == [64, 96, 1]
+
+
+def test_options_reach_the_count():
+    found = figures(f"count {CONVOLUTION} --batch 7 --dtype float16 --optimizer adam")
+    assert (found["batch_size"], found["dtype"], found["optimizer"]) == (7, "float16", "adam")
+    assert found["memory"]["parameter_bytes"] == 2 * 15_200
+    assert found["memory"]["optimizer_bytes"] == 2 * 2 * 15_200
+
+
+# Layers by the names of their ops.
+
+
+@pytest.mark.parametrize(
+    ("command", "shape", "parameters", "macs"),
+    [
+        ("conv2d --filters 8 --kernel-size 3x2 --strides 2x1 --groups 2 --no-bias --input 9x8x4", [4, 7, 8], 96, 2_688),
+        ("conv2d --filters 5 --kernel-size 3 --dilation-rate 2x3 --input 9x8x2", [5, 2, 5], 95, 900),
+        ("depthwise_conv2d --kernel-size 3 --depth-multiplier 2 --padding same --input 9x8x4", [9, 8, 8], 80, 5_184),
+        ("separable_conv2d --filters 5 --kernel-size 3 --input 9x8x4", [7, 6, 5], 61, 42 * 56),
+        ("conv2d_transpose --filters 3 --kernel-size 2 --strides 2 --input 5x6x4", [10, 12, 3], 51, 1_440),
+        ("max_pool2d --input 9x8x4", [4, 4, 4], 0, 0),
+        ("avg_pool2d --pool-size 3x2 --strides 1x2 --padding same --input 9x8x4", [9, 4, 4], 0, 0),
+        ("dense --units 10 --activation relu --input 128", [10], 1_290, 1_280),
+        ("batch_normalization --input 9x8x4", [9, 8, 4], 16, 0),
+        ("Conv2D --filters 1 --kernel-size 1 --input 3x2x1", [3, 2, 1], 2, 6),
+        ("zero_padding2d --padding 2x3 --input 3x5x7", [7, 11, 7], 0, 0),
+        ("up_sampling2d --set size=2x3 --input 3x5x7", [6, 15, 7], 0, 0),
+        ("dropout --set rate=0.5 --input 3x5x7", [3, 5, 7], 0, 0),
+        ("up_sampling2d --set interpolation=bilinear --input 3x5x7", [6, 10, 7], 0, 0),
+    ],
+)
+def test_layers(command, shape, parameters, macs):
+    found = figures(f"count {command}")
+    assert found["layers"][0]["output_shape"] == shape
+    assert (found["params"]["total"], found["macs"]) == (parameters, macs)
+
+
+def test_every_layer_is_named_like_its_op():
+    import numpycnn.ops
+
+    for name, kind in layer_names().items():
+        assert find_layer_class(name) is find_layer_class(kind.__name__) is kind
+    names = set(layer_names())
+    expected = (
+        "conv2d depthwise_conv2d separable_conv2d conv2d_transpose max_pool2d avg_pool2d depth_max_pool flatten "
+        "global_avg_pool2d global_max_pool2d batch_normalization layer_normalization local_response_normalization "
+        "dense zero_padding2d cropping2d up_sampling2d dropout add multiply concatenate relu leaky_relu prelu elu "
+        "softmax"
+    )
+    assert names >= set(expected.split())
+    assert {name for name in names if hasattr(numpycnn.ops, name)} >= set(expected.split())
+
+
+def test_models_are_found_by_what_they_return():
+    names = list(model_functions())
+    assert {"fashion_mnist", "resnet18", "resnet34"} <= set(names)
+    assert names == sorted(names)
+    assert not {"Model", "Sequential", "residual_unit"} & set(names)
+
+
+# Models in Python files and modules.
+
+MODEL_FILE = """
+from numpycnn.layers import Conv2D, Input
+from numpycnn.models import Sequential
+from beside import FILTERS
+
+layer = Conv2D(FILTERS, 3)
+number = 3
+
+def build(classes=5, input_shape=(8, 7, 3)):
+    return Sequential([Conv2D(classes, 3)], input_shape=input_shape)
+
+class Holder:
+    model = build()
+
+def none():
+    return None
+
+def breaks():
+    return 1 / 0
+"""
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    (tmp_path / "mine.py").write_text(MODEL_FILE)
+    (tmp_path / "beside.py").write_text("FILTERS = 7\n")
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    return tmp_path / "mine.py"
+
+
+@pytest.mark.parametrize(
+    ("target", "parameters"),
+    [
+        ("build", 140),
+        ("build --classes 2 --input 6x5x1", 20),
+        ("Holder.model", 140),
+        ("layer --input 8x7x3", 196),
+    ],
+)
+def test_python_targets(model_file, target, parameters):
+    assert figures(f"count {model_file}:{target}")["params"]["total"] == parameters
+
+
+def test_modules():
+    assert figures("count numpycnn.models:resnet34 --classes 10")["params"]["total"] == 21_306_826
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("biuld", "has no 'biuld'; did you mean build?"),
+        ("number", "must be a model, a layer or a function that makes one; got int"),
+        ("none", "must make a model; it made NoneType"),
+        ("breaks", "division by zero"),
+        ("layer", "a layer alone (Conv2D) needs the size of its input: --input HxWxC"),
+        ("Holder.model --classes 3", "is built already: --classes cannot change it"),
+        ("layer --classes 3 --input 8x7x3", "is built already: --classes cannot change it"),
+        ("build --filters 3", "--filters is for a layer named like its op"),
+    ],
+)
+def test_unusable_python_targets(model_file, target, message):
+    refused(f"count {model_file}:{target}", message)
+
+
+def test_unusable_files(model_file):
+    refused(f"count {model_file.parent / 'broken.py'}:f", "invalid syntax")
+    refused(f"count {model_file.parent / 'nowhere.py'}:f", "nowhere.py: there is no such file")
+    refused("count no_such_module_anywhere:f", "No module named 'no_such_module_anywhere'")
+
+
+# Unusable input.
+
+
+def refused(command: str, message: str) -> None:
+    """One line on stderr with this in it, nothing on stdout, exit status 2."""
+    result = run(command)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("numpycnn: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.endswith("\n")
+    assert message in result.stderr
+
+
+SMALL = "conv2d --filters 3 --kernel-size 2 --input 7x6x3"
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("count", "Missing argument"),
+        ("count resnet35", "unknown model or layer 'resnet35'; did you mean resnet34"),
+        ("count conv2", "did you mean conv2d"),
+        ("count zzz", "models are fashion_mnist, resnet18, resnet34"),
+        ("count conv2d --kernel-size 5 --input 7x6x3", "conv2d needs --filters"),
+        ("count conv2d --filters 3 --kernel-size 2", "needs the size of its input: --input HxWxC"),
+        ("count dropout --input 7", "dropout needs --set rate=..."),
+        ("count conv2d --filters 3 --kernel-size 9 --input 7x6x3", "1 * (9 - 1) + 1 = 9 must be at most 0 + 7 + 0 = 7"),
+        ("count fashion_mnist --input 4x4x1", "the kernel must fit the padded height"),
+        ("count resnet34 --classes -1", "units must be at least 1; got units -1"),
+        (f"count {SMALL} --batch -3", "batch_size must be at least 1; got batch_size -3"),
+        (f"count {SMALL} --batch 0", "batch_size must be at least 1; got batch_size 0"),
+        (f"count {SMALL} --batch many", "'--batch'"),
+        (f"count {SMALL} --dtype int8", "dtype must be one of float16, bfloat16, float32, float64; got dtype 'int8'"),
+        (
+            f"count {SMALL} --optimizer adm",
+            "optimizer must be one of sgd, momentum, rmsprop, adam, adamw, nadam or None",
+        ),
+        (f"count {SMALL} --units 3", "conv2d takes no --units; it takes"),
+        (f"count {SMALL} --classes 3", "conv2d takes no --classes"),
+        (f"count {SMALL} --strides 2 --dilation-rate 3", "exclude each other"),
+        (f"count {SMALL} --padding full", 'padding must be "valid" or "same"; got padding \'full\''),
+        (f"count {SMALL} --strides 1x2x3", "strides must be one integer or two"),
+        (f"count {SMALL} --strides -1", "--strides must be whole numbers with x between them"),
+        (f"count {SMALL} --set nix=3", "conv2d takes no --set nix=...; it takes"),
+        (f"count {SMALL} --set nix", "--set must be NAME=VALUE"),
+        ("count conv2d --filters 3 --kernel-size 2 --input 7,6,3", "--input must be whole numbers"),
+        ("count conv2d --filters 3 --kernel-size 2 --input 7x6", "must have the axes (batch, height, width, channels)"),
+        ("count conv2d --filters 3 --kernel-size 2 --input 0x6x3", "every size of shape must be a positive integer"),
+        ("count conv2d --filters -3 --kernel-size 2 --input 7x6x3", "filters must be at least 1"),
+        ("count resnet34 --filters 3", "--filters is for a layer named like its op, as conv2d; got resnet34"),
+        (f"count {SMALL} --no-such-option", "No such option"),
+        ("counted", "No such command 'counted'"),
+    ],
+)
+def test_unusable_input(command, message):
+    refused(command, message)
+
+
+# What people read.
+
+
+def test_plain_lines():
+    lines = succeeds(f"count {EXERCISE} --batch 50 --optimizer adam").splitlines()
+    empty = lines.index("")
+    table = [re.split("  +", line.strip()) for line in lines[:empty]]
+    assert table == [
+        ["layer", "kind", "output shape", "parameters", "MACs", "output bytes"],
+        ["input", "InputLayer", "200x300x3", "0", "0", "36,000,000"],
+        ["conv1", "Conv2D", "100x150x100", "2,800", "40,500,000", "300,000,000"],
+        ["conv2", "Conv2D", "50x75x200", "180,200", "675,000,000", "150,000,000"],
+        ["conv3", "Conv2D", "25x38x400", "720,400", "684,000,000", "76,000,000"],
+    ]
+    facts = dict(re.split("  +", line) for line in lines[empty + 1 :])
+    assert facts["parameters"] == "903,400; 903,400 trainable, 0 not trainable"
+    assert facts["MACs"].startswith("1,399,500,000; for one example: multiplications of convolutions and dense layers")
+    assert facts["memory to train, by the book"].startswith("565,613,600 bytes = 565.6 MB (539.4 MiB); ")
+    assert facts["memory to predict, by the book"].startswith("453,613,600 bytes = 453.6 MB (432.6 MiB); ")
+    assert "state of adam" in facts["memory to train"]
+    assert "MB" in facts["units"]
+
+
+def test_one_convolution_for_people():
+    printed = succeeds(f"count {CONVOLUTION} --batch 100")
+    for figure in ("15,200", "225,000,000", "1,200,000,000 bytes = 1.2 GB (1.118 GiB)"):
+        assert figure in printed
+    assert "12,000,000 bytes = 12 MB (11.44 MiB)" in succeeds(f"count {CONVOLUTION}")
+
+
+def test_off_a_terminal_nothing_is_drawn_or_cut():
+    result = in_shell("count resnet34")
+    assert result.returncode == 0
+    assert not re.search("[\u2500-\u257f\x1b\u2026]", result.stdout)
+    assert max(map(len, result.stdout.splitlines())) > 80
+    assert "GlobalAveragePooling2D" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_on_a_terminal_numbers_stay_whole():
+    import pty
+
+    ours, theirs = pty.openpty()
+    result = in_shell("count fashion_mnist --batch 1000", stdout=theirs, COLUMNS="80", TERM="xterm")
+    printed = os.read(ours, 2**16).decode()
+    assert result.returncode == 0, result.stderr
+    assert "\u2500" in printed
+    for number in ("14,450,688", "200,704,000", "295,168"):
+        assert number in printed
+    plain = re.sub("\x1b\\[[0-9;]*m", "", printed)
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1,000 bytes = 1 kB (0.9766 KiB)"),
+        (12_613_600, "12,613,600 bytes = 12.61 MB (12.03 MiB)"),
+        (1_200_000_000, "1,200,000,000 bytes = 1.2 GB (1.118 GiB)"),
+        (3 * 10**21, "3,000,000,000,000,000,000,000 bytes = 3,000 EB (2,602 EiB)"),
+    ],
+)
+def test_byte_text(count, text):
+    assert byte_text(count) == text
+
+
+def test_shape_text():
+    assert shape_text((150, 100, 3)) == "150x100x3"
+    assert shape_text(((4, 3), (7,))) == "4x3,7"
+    assert shape_text(()) == "scalar"
+
+
+# The command itself.
+
+
+def test_version_and_help():
+    assert succeeds("--version").startswith("numpycnn")
+    assert "count" in succeeds("--help")
+    assert "count" in succeeds("")
+    printed = succeeds("count --help")
+    for option in ("--filters", "--kernel-size", "--input", "--batch", "--optimizer", "--json", "HxWxC"):
+        assert option in printed
+
+
+def test_counting_imports_no_tensorflow():
+    shown = "import sys; print(sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
+    result = in_shell(f"count {CONVOLUTION}", f"import atexit; atexit.register(exec, {shown!r}, {{}}); {COMMAND}")
+    assert result.returncode == 0
+    assert "'numpycnn'" in result.stderr
+    assert not {"tensorflow", "keras", "matplotlib", "sklearn", "h5py"} & set(result.stderr.split("'"))
+
+
+def test_the_package_needs_no_command_line():
+    shown = "import sys, numpycnn.counting, numpycnn.models; print({'typer', 'rich', 'tensorflow'} & set(sys.modules))"
+    assert in_shell("", shown).stdout.strip() == "set()"
