@@ -38,7 +38,7 @@ def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path
     rows = [[] for _ in range(batch)] if images is None else [[image] for image in _checked(images, batch)]
     if images is not None:
         titles = ["image", *titles]
-    for row, of_one_image in zip(rows, maps.astype(np.float64), strict=True):
+    for row, of_one_image in zip(rows, maps, strict=True):
         row.extend(of_one_image[:, :, k] for k in range(channels))
     return _grid(rows, titles, aspect=height / width, path=path)
 

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from numpycnn.cli import app
+from numpycnn.cli.errors import Commands
 from numpycnn.cli.layer_targets import find_layer_class, layer_names
 from numpycnn.cli.tables import byte_text, shape_text
 from numpycnn.cli.targets import model_functions
@@ -302,11 +304,11 @@ def test_on_a_terminal_numbers_stay_whole():
     import pty
 
     ours, theirs = pty.openpty()
-    result = in_shell("count fashion_mnist --batch 1000", stdout=theirs, COLUMNS="80", TERM="xterm")
+    result = in_shell("count fashion_mnist --batch 100000000", stdout=theirs, COLUMNS="80", TERM="xterm")
     printed = os.read(ours, 2**16).decode()
     assert result.returncode == 0, result.stderr
     assert "\u2500" in printed
-    for number in ("14,450,688", "200,704,000", "295,168"):
+    for number in ("14,450,688", "20,070,400,000,000", "295,168"):
         assert number in printed
     plain = re.sub("\x1b\\[[0-9;]*m", "", printed)
     assert max(map(len, plain.splitlines())) <= 80
@@ -334,6 +336,21 @@ def test_shape_text():
 
 
 # The command itself.
+
+
+@pytest.mark.parametrize(("ends", "status"), [(lambda: 1, 1), (lambda: 0, 0), (lambda: None, 0)])
+def test_a_command_gives_its_exit_status(ends, status):
+    made = typer.Typer(cls=Commands)
+    made.callback()(lambda: None)
+    made.command("ends")(ends)
+    assert CliRunner().invoke(made, ["ends"]).exit_code == status
+
+
+def test_a_defect_is_not_taken_for_unusable_input():
+    made = typer.Typer(cls=Commands)
+    made.callback()(lambda: None)
+    made.command("breaks")(lambda: [][0])
+    assert isinstance(CliRunner().invoke(made, ["breaks"]).exception, IndexError)
 
 
 def test_version_and_help():

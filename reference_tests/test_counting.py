@@ -283,8 +283,8 @@ def test_any_layer_can_be_counted():
 
 
 KINDS = [
-    "conv", "conv gelu", "shared", "nested", "half read", "normalized", "relu", "dropout", "spatial dropout", "pool", "add",
-    "multiply", "concatenate",
+    "conv", "conv gelu", "shared", "nested", "half read", "normalized", "relu", "dropout", "spatial dropout", "pool",
+    "add", "multiply", "concatenate",
 ]  # fmt: skip
 
 

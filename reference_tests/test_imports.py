@@ -56,11 +56,12 @@ def test_importing_numpycnn_imports_nothing_heavy():
 
 
 def test_importing_numpycnn_takes_little_longer_than_numpy():
+    """In processor time, which other work on the machine does not lengthen."""
     program = """
     import time, numpy
-    start = time.perf_counter()
+    start = time.process_time()
     import numpycnn
-    print(time.perf_counter() - start)
+    print(time.process_time() - start)
     """
     assert min(float(run_python(program)) for _ in range(5)) < 0.3
 

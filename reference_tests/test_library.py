@@ -276,14 +276,24 @@ def test_check_forward_sees(fault, monkeypatch):
         check_forward(CONV2D, case, np.float32)
 
 
+def identity_case():
+    kernel = np.eye(3).reshape(1, 1, 3, 3)
+    options = {"strides": (1, 1), "padding": "valid", "dilation_rate": (1, 1), "groups": 1}
+    return Case({"x": random_case(1).arrays["x"], "kernel": kernel, "bias": None}, options)
+
+
 def test_check_forward_sees_shared_memory(monkeypatch):
-    case = Case({"x": random_case(1).arrays["x"], "kernel": np.eye(3).reshape(1, 1, 3, 3), "bias": None}, {
-        "strides": (1, 1), "padding": "valid", "dilation_rate": (1, 1), "groups": 1,
-    })  # fmt: skip
-    check_forward(CONV2D, case, np.float32)
+    check_forward(CONV2D, identity_case(), np.float32)
     monkeypatch.setattr(numpycnn.ops, "conv2d", lambda x, kernel, bias, **k: x)
     with pytest.raises(AssertionError):
-        check_forward(CONV2D, case, np.float32)
+        check_forward(CONV2D, identity_case(), np.float32)
+
+
+def test_check_backward_sees_shared_memory(monkeypatch):
+    check_backward(CONV2D, identity_case(), np.float32, np.random.default_rng(3))
+    monkeypatch.setattr(numpycnn.ops, "conv2d_backward", lambda dy, *a, **k: (dy, *conv2d_backward(dy, *a, **k)[1:]))
+    with pytest.raises(AssertionError):
+        check_backward(CONV2D, identity_case(), np.float32, np.random.default_rng(3))
 
 
 def test_check_forward_sees_inexact_integers(monkeypatch):
@@ -292,12 +302,6 @@ def test_check_forward_sees_inexact_integers(monkeypatch):
     monkeypatch.setattr(numpycnn.ops, "conv2d", lambda *a, **k: conv2d(*a, **k) * a[0].dtype.type(1 + EPS))
     with pytest.raises(AssertionError):
         check_forward(CONV2D, case, np.float32)
-
-
-def sharing_backward(dy, *arguments, **options):
-    gradients = conv2d_backward(dy, *arguments, **options)
-    arguments[0][...] = gradients[0]
-    return arguments[0], *gradients[1:]
 
 
 def changed_gradient(index, change):

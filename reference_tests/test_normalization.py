@@ -167,7 +167,7 @@ def test_a_large_gradient_with_a_small_variance():
 # Layer normalization.
 
 
-@pytest.mark.parametrize("axis", [-1, 1, (1, 2), (2, 3), (1, 3), [1, 2, 3], (-3, -1), 0])
+@pytest.mark.parametrize("axis", [-1, 1, (1, 2), (3, 1), [2, 3, 1], (-3, -1), 0])
 def test_layer_normalization_is_the_keras_layer(axis):
     x = normal(2, 5, 4, 3)
     layer = keras.layers.LayerNormalization(axis=axis, epsilon=0.01, dtype="float64")
@@ -331,8 +331,7 @@ STATISTICS = [
 AXES = [
     ({"axis": 4}, ValueError, "axis must lie in [-4, 4) for an array with 4 axes; got axis 4."),
     ({"axis": 1.0}, TypeError, "axis must be an integer; got axis 1.0."),
-    ({"axis": (2, 1)}, ValueError, "axis must be one axis or several different ones in ascending order; got axis (2, 1), x (2, 8, 7, 6)."),
-    ({"axis": (1, -3)}, ValueError, "axis must be one axis or several different ones in ascending order; got axis (1, -3), x (2, 8, 7, 6)."),
+    ({"axis": (1, -3)}, ValueError, "axis must be one axis or several different ones; got axis (1, -3), x (2, 8, 7, 6)."),
     ({"axis": ()}, TypeError, "axis must be an integer; got axis ()."),
     ({"gamma": ONE[:5]}, ValueError, "gamma must have the shape of the normalized axes, (6,); got gamma (5,)."),
     ({"axis": (1, 3), "beta": np.ones((6, 8))}, ValueError, "beta must have the shape of the normalized axes, (8, 6); got beta (6, 8)."),

@@ -68,8 +68,10 @@ def test_a_right_model_holds(model, x):
     assert outputs.count("shared") == outputs.count("shared:1") == outputs.count("inner.separable_conv2d") == 1
     gradients = {f"{row.name} {row.quantity}" for row in report.rows if row.quantity != "output"}
     assert {"shared gradient of kernel", "norm gradient of gamma", "prelu gradient of alpha"} <= gradients
-    assert len(gradients) == len(model.trainable_weights)
-    assert all(0 <= row.chained_theirs < 1e-3 for row in report.rows)
+    by_weight = [row for row in report.rows if row.quantity not in ("output", "gradient of input")]
+    assert len(by_weight) == len(model.trainable_weights)
+    assert {row.name for row in report.rows if row.quantity == "gradient of input"} >= {"pool", "shared + skip"}
+    assert all(row.chained_theirs < 1e-4 for row in report.rows if row.chained_theirs is not None)
     told = json.loads(report.to_json())
     assert told["holds"] is True
     assert len(told["rows"]) == len(report.rows)
@@ -128,6 +130,7 @@ def test_our_own_mistake_is_ours(model, x, monkeypatch):
         ("batch_normalization_train_backward", 1, "norm", "gradient of gamma"),
         ("depthwise_conv2d_backward", 2, "shared", "gradient of bias"),
         ("dense_backward", 1, "classes", "gradient of kernel"),
+        ("dense_backward", 0, "classes", "gradient of input"),
     ],
 )
 def test_a_wrong_gradient_is_named(model, x, monkeypatch, op, position, name, quantity):

@@ -96,6 +96,11 @@ def show_count(counted: Count, target: str) -> None:
     ]
     print_table(headings, rows, right=(3, 4, 5))
     typer.echo()
+    show_figures(counted, target)
+
+
+def show_figures(counted: Count, target: str) -> None:
+    """Print the figures of the whole model alone."""
     print_table((), [(label, f"{figure}; {meaning}") for label, figure, meaning in _facts(counted, target)])
 
 

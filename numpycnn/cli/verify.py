@@ -1,5 +1,6 @@
 """`numpycnn verify`: a model in NumPy against TensorFlow, layer by layer, on photographs."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from numpycnn.cli.count import show_figures
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.targets import resolve_model, sizes
+from numpycnn.counting import count
 from numpycnn.models import Model
 
 __all__ = ["verify"]
@@ -28,11 +31,11 @@ def verify(
     seed: Annotated[int, typer.Option(help="Draws the weights, and the loss whose gradients are compared.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> int:
-    """Run MODEL in NumPy and in TensorFlow and compare every layer's output and every weight's gradient.
+    """Run MODEL in NumPy and in TensorFlow, compare every layer's output and every weight's gradient, and count it.
 
-    Without --image the two photographs that scikit-learn ships are used, cut and scaled to the model's input. The
-    errors are those of each side against float64 on the same inputs, in units of what rounding explains: at most 1 is
-    right. Exit status 0: holds; 1: differs; 2: unusable input.
+    Without --image the two photographs that scikit-learn ships are used, cut and scaled to the model's input, or
+    random numbers for a model that takes no picture. The errors are those of each side against float64 on the same
+    inputs, in units of what rounding explains: at most 1 is right. Exit status 0: holds; 1: differs; 2: unusable input.
     """
     from numpycnn.verification import verify as compare
 
@@ -51,20 +54,26 @@ def verify(
             progress=lambda line: progress.update(bar, advance=1, description=line),
         )
         progress.update(bar, completed=steps)
+    counted = count(model, batch_size=2 if x is None else len(x))
     if as_json:
-        typer.echo(report.to_json())
+        typer.echo(json.dumps({**report.to_dict(), "count": counted.to_dict()}, indent=2))
     else:
         _print(report)
+        show_figures(counted, target)
+        typer.echo(report.summary)
     return 0 if report.holds else 1
 
 
-def _pictures(model: Model, images: list[Path] | None) -> np.ndarray:
-    """The photographs in the model's size and number of channels, scaled to 0..1."""
+def _pictures(model: Model, images: list[Path] | None) -> np.ndarray | None:
+    """Photographs in the model's size and number of channels, scaled to 0..1; None where the model takes none."""
     from numpycnn.data.photographs import fit, load_images, sample_photographs
 
-    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 3 or model.inputs[0].shape[2] not in (1, 3):
-        raise Unusable("verify runs on pictures: the model must have one input (height, width, 1 or 3)")
-    height, width, channels = model.inputs[0].shape
+    shapes = [tensor.shape for tensor in model.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] not in (1, 3):
+        if images:
+            raise Unusable(f"--image needs a model with one input (height, width, 1 or 3); this one has {shapes}")
+        return None
+    height, width, channels = shapes[0]
     with usable(ValueError, TypeError, ImportError, OSError):
         x = load_images(images, size=(height, width)) if images else fit(sample_photographs(), (height, width))
     return x if channels == 3 else x.mean(axis=-1, keepdims=True)
@@ -88,7 +97,7 @@ def _print(report) -> None:
     print_table(headings, rows, right=(4, 5, 6, 7))
     typer.echo(f"NumPy, {side}: largest error on the same inputs against float64; 1 is all that rounding explains.")
     typer.echo(f"NumPy run, {side} run: error of the whole run up to there, relative to the layer's largest value.")
-    typer.echo(report.summary)
+    typer.echo()
 
 
 def _errors(row) -> tuple[str, ...]:

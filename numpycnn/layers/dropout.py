@@ -84,3 +84,8 @@ class SpatialDropout2D(RandomMask):
 
     def output_shape(self, shape):
         return check_image("SpatialDropout2D", shape)
+
+    def keras_config(self):
+        config = super().keras_config()
+        del config["trainable"]  # the only layer of Keras that does not take it
+        return config

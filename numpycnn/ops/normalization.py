@@ -145,13 +145,13 @@ def layer_normalization(x, *, gamma=None, beta=None, axis=-1, epsilon=1e-3):
 
     Args:
         x: any shape, float16, float32 or float64.
-        gamma, beta: of the shape of the given axes, or None for 1 and 0.
-        axis: one axis, or several in ascending order.
+        gamma, beta: of the shape of the given axes in ascending order, or None for 1 and 0.
+        axis: one axis, or several.
         epsilon: a number, at least 0. Keras's own is 1e-3, PyTorch's 1e-5.
 
     Returns: the shape and the common dtype of the arguments.
 
-    Raises: ValueError for an axis x has not, axes out of order, gamma or beta of another shape, a negative epsilon.
+    Raises: ValueError for an axis x has not or that is given twice, gamma or beta of another shape, a negative epsilon.
 
     Source: keras.layers.LayerNormalization; Ba, Kiros & Hinton, arXiv:1607.06450.
 
@@ -287,9 +287,9 @@ def _check_channels(op, x, epsilon, **arrays) -> None:
 
 
 def _check_axes(op, x, axis, epsilon, **arrays) -> tuple[int, ...]:
-    axes = tuple(axis_index(op, "axis", a, x.ndim) for a in (axis if entries(axis) else (axis,)))
-    if axes != tuple(sorted(set(axes))):
-        fail(op, "axis must be one axis or several different ones in ascending order", axis=axis, x=x)
+    axes = tuple(sorted(axis_index(op, "axis", a, x.ndim) for a in (axis if entries(axis) else (axis,))))
+    if len(set(axes)) < len(axes):
+        fail(op, "axis must be one axis or several different ones", axis=axis, x=x)
     real(op, "epsilon", epsilon, rule="a number, at least 0", low=0)
     for name, array in arrays.items():
         if array is not None:

@@ -6,8 +6,9 @@ A floating result y of a sum of K terms is right when, against the same op in fl
 
 S is the op on absolute values (what the terms add up to before any of them cancel), u half the epsilon of the
 dtype the sum is made in (never narrower than float32), v half the epsilon of the dtype the result is stored in,
-and s that dtype's smallest subnormal number. A bare relative tolerance has no such meaning: where terms cancel, a
-correct float32 convolution is off by 7e-3 of its value and by less than 2 units of eps * S.
+and s that dtype's smallest subnormal number. A bare relative tolerance has no such meaning: of 2,000 drawn float32
+convolutions of normal numbers, all correct, none is off by more than 2 units of eps * S, but one, where its terms
+cancel, by 8e-2 of its value.
 
 Source: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., sections 3.1 and 4.2.
 """
@@ -15,7 +16,9 @@ Source: Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section
 import numpy as np
 
 SUM = 4.0
-"""c for contractions and sums. Measured over 5,000 drawn convolutions: at most 1.7 in float32 and float64."""
+"""c for contractions and sums. Measured over 6,500 drawn ordinary, depthwise and transposed convolutions each, of
+numbers over five decades with K up to 80, outputs and gradients: at most 1.6 in float32 and float64; and with K from
+64 to 12,800 at most 1.1."""
 
 ELEMENTWISE = 8.0
 """c for element by element functions and normalizations (K = 1): a chain of a few roundings and one or two

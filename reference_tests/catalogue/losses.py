@@ -43,9 +43,8 @@ def categorical_cases(draw):
     """Targets are multiples of 1/16 with sum 1; with logits TensorFlow's gradient needs the sum after smoothing too."""
     shape, from_logits = draw(shapes()), draw(st.booleans(), label="from_logits")
     rng, y_pred = draw(predictions(shape, from_logits))
-    axis = draw(st.integers(-len(shape), len(shape) - 1), label="axis")
-    if shape[axis] == 0:
-        axis = -1
+    axes = [-1, *range(len(shape))] if from_logits else range(-len(shape), len(shape))  # TensorFlow knows no other
+    axis = draw(st.sampled_from([axis for axis in axes if shape[axis]]), label="axis")
     others = tuple(np.delete(shape, axis))
     y_true = np.moveaxis(rng.multinomial(PARTS, np.full(shape[axis], 1 / shape[axis]), others) / PARTS, -1, axis)
     last = axis in (-1, len(shape) - 1)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from hypothesis import strategies as st
 
+import numpycnn.ops
 from numpycnn.verification.tolerances import ELEMENTWISE
 from reference_tests.library.cases import Case, Op
 from reference_tests.library.strategies import arrays, distinct
@@ -11,8 +12,8 @@ from reference_tests.library.strategies import arrays, distinct
 
 @st.composite
 def merging_cases(draw, least=1, most=4):
-    """Arrays of one shape, some of whose axes are 1 in some of them."""
-    shape = draw(distinct((0, 4), (1, 6), (1, 6), (1, 6)))[: draw(st.integers(2, 4), label="axes")]
+    """Arrays of one shape, some of whose axes are 1 in some of them; Keras cannot add an empty batch."""
+    shape = draw(distinct((1, 4), (1, 6), (1, 6), (1, 6)))[: draw(st.integers(2, 4), label="axes")]
     count = draw(st.integers(least, most), label="inputs")
 
     def repeated():
@@ -51,9 +52,16 @@ def sum_of_sizes(case: Case):
     return sum(map(abs, case.arrays.values()))
 
 
+def sizes_of_shares(dy, case: Case):
+    return numpycnn.ops.add_backward(abs(dy), *case.arrays.values())
+
+
 OPS = [
     Op("add", merging_cases(), keras_layer(keras.layers.Add), count, exact=True),
-    Op("subtract", merging_cases(2, 2), keras_layer(keras.layers.Subtract), count, sum_of_sizes, exact=True),
+    Op(
+        "subtract", merging_cases(2, 2), keras_layer(keras.layers.Subtract), count, sum_of_sizes, sizes_of_shares,
+        exact=True,
+    ),
     Op("multiply", merging_cases(), keras_layer(keras.layers.Multiply), constant=ELEMENTWISE, exact=True),
     Op("maximum", merging_cases(), keras_layer(keras.layers.Maximum), exact=True, smooth=False),
     Op("average", merging_cases(), keras_layer(keras.layers.Average), count),

@@ -42,7 +42,7 @@ def layer_cases(draw):
     axes = sorted(draw(st.sets(st.integers(0, rank - 1), min_size=1)))
     parameters = tuple(shape[a] for a in axes)
     gamma, beta = (draw(st.sampled_from([None, parameters])) for _ in range(2))
-    axis = [a - rank if draw(st.booleans()) else a for a in axes]
+    axis = [a - rank if draw(st.booleans()) else a for a in draw(st.permutations(axes))]
     axis = axis[0] if len(axis) == 1 and draw(st.booleans()) else tuple(axis)
     return Case(draw(arrays(x=shape, gamma=gamma, beta=beta)), {"axis": axis, "epsilon": draw(EPSILONS)})
 

@@ -53,7 +53,12 @@ def with_specials(rng: np.random.Generator, array: np.ndarray, count: int = 3) -
 
 
 def stored_otherwise(array: np.ndarray, how: str) -> np.ndarray:
-    """The same values in another storage: "strided", "reversed", "fortran", "big-endian"; all read-only."""
+    """The same values in another storage: "strided", "reversed", "fortran", "big-endian"; all read-only.
+
+    Without an axis there is only "big-endian".
+    """
+    if not array.ndim:
+        how = "big-endian"
     if how == "strided":
         wide = np.zeros((*array.shape[:-1], array.shape[-1] * 2), array.dtype)
         wide[..., ::2] = array
