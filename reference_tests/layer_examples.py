@@ -56,7 +56,9 @@ class Example:
     def keras_layer(self, values, dtype="float64"):
         """Keras's layer of the same class from `keras_config`, built, with these weights."""
         kinds = {**vars(keras.layers), **custom_layers()}
-        config = {k: v.keras_config() if hasattr(v, "keras_config") else v for k, v in self.layer.keras_config().items()}
+        config = {
+            k: v.keras_config() if hasattr(v, "keras_config") else v for k, v in self.layer.keras_config().items()
+        }
         built = kinds[self.layer.keras_class](**{**config, "dtype": dtype})
         built(given([keras.Input(shape, dtype=dtype) for shape in self.shapes]))
         built.set_weights(values)
@@ -86,17 +88,30 @@ IMAGE = (9, 8, 5)
 CONVOLUTIONS = [
     one(layers.Conv2D(7, (3, 4)), *IMAGE),
     one(layers.Conv2D(7, (3, 2), (2, 3), "same", activation="relu", use_bias=False), *IMAGE),
-    one(layers.Conv2D(4, 3, dilation_rate=(2, 1), activation="gelu", bias_initializer="ones"), *IMAGE),
+    one(
+        layers.Conv2D(4, 3, dilation_rate=(2, 1), activation="gelu", bias_initializer="ones"),
+        *IMAGE,
+        precision=np.float32,
+    ),
     one(layers.Conv2D(6, (2, 3), groups=3, activation="softmax", kernel_initializer=HeNormal(seed=3)), 7, 8, 12),
     one(layers.Conv2D(4, (1, 3), padding="same", activation="silu", trainable=False), *IMAGE),
+    one(layers.StandardizedConv2D(7, (3, 2), (2, 1), "same"), *IMAGE),
+    one(layers.StandardizedConv2D(4, 2, activation="relu", use_bias=False, epsilon=0.5), *IMAGE),
+    one(layers.StandardizedConv2D(6, (2, 3), groups=3, activation="silu"), 7, 8, 12),
     one(layers.DepthwiseConv2D((3, 4)), *IMAGE),
     one(layers.DepthwiseConv2D((3, 2), 2, "same", 3, activation="tanh", use_bias=False), *IMAGE),
     one(layers.DepthwiseConv2D(2, dilation_rate=(3, 3), depthwise_initializer="he_uniform"), *IMAGE),
+    one(layers.DepthwiseConv2D((3, 2), (2, 1), dilation_rate=(1, 3)), *IMAGE),
     one(layers.SeparableConv2D(7, (3, 4)), *IMAGE),
+    one(layers.SeparableConv2D(4, (2, 3), (1, 2), "same", dilation_rate=(3, 2), depth_multiplier=2), *IMAGE),
     one(layers.SeparableConv2D(4, (3, 2), 2, "same", depth_multiplier=3, activation="elu", use_bias=False), *IMAGE),
     one(layers.SeparableConv2D(4, 2, dilation_rate=2, pointwise_initializer="lecun_normal"), *IMAGE),
     one(layers.Conv2DTranspose(7, (3, 4)), *IMAGE),
-    one(layers.Conv2DTranspose(4, (3, 2), (2, 3), "same", activation="leaky_relu", use_bias=False), *IMAGE),
+    one(
+        layers.Conv2DTranspose(4, (3, 2), (2, 3), "same", activation="leaky_relu", use_bias=False),
+        *IMAGE,
+        precision=np.float32,
+    ),
     one(layers.Conv2DTranspose(4, (2, 3), (3, 2), output_padding=(1, 0)), *IMAGE),
     one(layers.Conv2DTranspose(4, 3, dilation_rate=(2, 1)), *IMAGE, compiled=True),
 ]
@@ -139,19 +154,26 @@ NORMALIZATION = [
     one(layers.LayerNormalization(axis=[3, 1], center=False, gamma_initializer="zeros"), 6, 5, 4),
     one(layers.LayerNormalization(axis=1, scale=False), 7),
     one(layers.LayerNormalization(center=False, scale=False), 3, 4),
+    one(layers.GroupNormalization(2), 6, 5, 4),
+    one(layers.GroupNormalization(), 3, 64),
+    one(layers.GroupNormalization(-1, center=False, epsilon=0.1), 6, 5, 4),
+    one(layers.GroupNormalization(1, axis=3, scale=False, beta_initializer="ones"), 6, 5, 4),
+    one(layers.GroupNormalization(3, center=False, scale=False), 6),
     one(layers.LocalResponseNormalization(), 4, 3, 7, precision=np.float32),
     one(layers.LocalResponseNormalization(2, 1.5, 0.3, 0.75), 4, 3, 9, precision=np.float32),
 ]
 
+PRECISION = {"leaky_relu": np.float32, "gelu": np.float32}  # whose constants TensorFlow holds in float32
+
 ACTIVATIONS = [
-    *(one(layers.Activation(name), 6, 5, 4) for name in layers.ACTIVATIONS),
+    *(one(layers.Activation(name), 6, 5, 4, precision=PRECISION.get(name, np.float64)) for name in layers.ACTIVATIONS),
     one(layers.ReLU(), 6, 5, 4),
     one(layers.ReLU(6), 6, 5, 4),
     one(layers.ReLU(6.0, negative_slope=0.2), 6, 5, 4),
     one(layers.ReLU(1.5, 0.3, 0.5), 6, 5, 4),
     one(layers.ReLU(threshold=0.7), 6, 5, 4),
-    one(layers.LeakyReLU(), 6, 5, 4),
-    one(layers.LeakyReLU(0.05), 7),
+    one(layers.LeakyReLU(), 6, 5, 4, precision=np.float32),
+    one(layers.LeakyReLU(0.25), 7),
     one(layers.PReLU(), 6, 5, 4),
     one(layers.PReLU("he_normal", shared_axes=(1, 2)), 6, 5, 4),
     one(layers.PReLU(shared_axes=2), 6, 5, 4),
@@ -175,6 +197,8 @@ MERGING = [
     several(layers.Concatenate(axis=1), (6, 5, 4), (3, 5, 4)),
     several(layers.Concatenate(axis=-2), (6, 5, 4), (6, 3, 4)),
     several(layers.Concatenate(), (7,), (3,)),
+    one(layers.TakeChannels((3, 0, 3, 1)), 6, 5, 4),
+    one(layers.TakeChannels((2,)), 5, 4),
 ]
 
 SHAPING = [
@@ -193,7 +217,7 @@ SHAPING = [
     one(layers.UpSampling2D(2, "bilinear"), 4, 3, 5, precision=np.float32),
     one(layers.Resizing(6, 11), *IMAGE, precision=np.float32),
     one(layers.Resizing(4, 3, interpolation="nearest"), *IMAGE),
-    one(layers.Rescaling(1 / 127.5, -1), 6, 5, 4),
+    one(layers.Rescaling(1 / 127.5, -1), 6, 5, 4, precision=np.float32),
     one(layers.Rescaling([0.5, -2.0, 3.0], offset=[1.0, 0.0, -4.0]), 6, 5, 3),
 ]
 

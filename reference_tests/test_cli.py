@@ -1,48 +1,19 @@
 """The command line: the book's numbers by command, plain lines and JSON, one clear line for unusable input."""
 
-import json
 import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from numpycnn.cli import app
 from numpycnn.cli.errors import Commands
-from numpycnn.cli.layer_targets import find_layer_class, layer_names
 from numpycnn.cli.tables import byte_text, shape_text
-from numpycnn.cli.targets import model_functions
+from reference_tests.library.command_line import COMMAND, ROOT, figures, in_shell, refused, succeeds
 
-ROOT = Path(__file__).parent.parent
-COMMAND = "from numpycnn.cli import app; app()"
 CONVOLUTION = "conv2d --filters 200 --kernel-size 5 --padding same --input 150x100x3"
 EXERCISE = f"{ROOT / 'docs/examples/three_layers.py'}:model"
-
-
-def run(command: str):
-    return CliRunner().invoke(app, command.split())
-
-
-def succeeds(command: str) -> str:
-    result = run(command)
-    assert result.exit_code == 0, result.output
-    assert result.stderr == ""
-    return result.stdout
-
-
-def figures(command: str) -> dict:
-    return json.loads(succeeds(f"{command} --json"))
-
-
-def in_shell(command: str, code: str = COMMAND, stdout=subprocess.PIPE, **variables):
-    """The command in a process of its own, as from a shell."""
-    arguments = [sys.executable, "-c", code, *command.split()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    return subprocess.run(arguments, check=False, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 # The book's numbers: Géron, Hands-On Machine Learning, 3rd ed., chapter 14.
@@ -79,141 +50,12 @@ def test_options_reach_the_count():
     assert found["memory"]["optimizer_bytes"] == 2 * 2 * 15_200
 
 
-# Layers by the names of their ops.
-
-
-@pytest.mark.parametrize(
-    ("command", "shape", "parameters", "macs"),
-    [
-        ("conv2d --filters 8 --kernel-size 3x2 --strides 2x1 --groups 2 --no-bias --input 9x8x4", [4, 7, 8], 96, 2_688),
-        ("conv2d --filters 5 --kernel-size 3 --dilation-rate 2x3 --input 9x8x2", [5, 2, 5], 95, 900),
-        ("depthwise_conv2d --kernel-size 3 --depth-multiplier 2 --padding same --input 9x8x4", [9, 8, 8], 80, 5_184),
-        ("separable_conv2d --filters 5 --kernel-size 3 --input 9x8x4", [7, 6, 5], 61, 42 * 56),
-        ("conv2d_transpose --filters 3 --kernel-size 2 --strides 2 --input 5x6x4", [10, 12, 3], 51, 1_440),
-        ("max_pool2d --input 9x8x4", [4, 4, 4], 0, 0),
-        ("avg_pool2d --pool-size 3x2 --strides 1x2 --padding same --input 9x8x4", [9, 4, 4], 0, 0),
-        ("dense --units 10 --activation relu --input 128", [10], 1_290, 1_280),
-        ("batch_normalization --input 9x8x4", [9, 8, 4], 16, 0),
-        ("Conv2D --filters 1 --kernel-size 1 --input 3x2x1", [3, 2, 1], 2, 6),
-        ("zero_padding2d --padding 2x3 --input 3x5x7", [7, 11, 7], 0, 0),
-        ("up_sampling2d --set size=2x3 --input 3x5x7", [6, 15, 7], 0, 0),
-        ("dropout --set rate=0.5 --input 3x5x7", [3, 5, 7], 0, 0),
-        ("up_sampling2d --set interpolation=bilinear --input 3x5x7", [6, 10, 7], 0, 0),
-    ],
-)
-def test_layers(command, shape, parameters, macs):
-    found = figures(f"count {command}")
-    assert found["layers"][0]["output_shape"] == shape
-    assert (found["params"]["total"], found["macs"]) == (parameters, macs)
-
-
-def test_every_layer_is_named_like_its_op():
-    import numpycnn.ops
-
-    for name, kind in layer_names().items():
-        assert find_layer_class(name) is find_layer_class(kind.__name__) is kind
-    names = set(layer_names())
-    expected = (
-        "conv2d depthwise_conv2d separable_conv2d conv2d_transpose max_pool2d avg_pool2d depth_max_pool flatten "
-        "global_avg_pool2d global_max_pool2d batch_normalization layer_normalization local_response_normalization "
-        "dense zero_padding2d cropping2d up_sampling2d dropout add multiply concatenate relu leaky_relu prelu elu "
-        "softmax"
-    )
-    assert names >= set(expected.split())
-    assert {name for name in names if hasattr(numpycnn.ops, name)} >= set(expected.split())
-
-
-def test_models_are_found_by_what_they_return():
-    names = list(model_functions())
-    assert {"fashion_mnist", "resnet18", "resnet34"} <= set(names)
-    assert names == sorted(names)
-    assert not {"Model", "Sequential", "residual_unit"} & set(names)
-
-
-# Models in Python files and modules.
-
-MODEL_FILE = """
-from numpycnn.layers import Conv2D, Input
-from numpycnn.models import Sequential
-from beside import FILTERS
-
-layer = Conv2D(FILTERS, 3)
-number = 3
-
-def build(classes=5, input_shape=(8, 7, 3)):
-    return Sequential([Conv2D(classes, 3)], input_shape=input_shape)
-
-class Holder:
-    model = build()
-
-def none():
-    return None
-
-def breaks():
-    return 1 / 0
-"""
-
-
-@pytest.fixture
-def model_file(tmp_path):
-    (tmp_path / "mine.py").write_text(MODEL_FILE)
-    (tmp_path / "beside.py").write_text("FILTERS = 7\n")
-    (tmp_path / "broken.py").write_text("def f(:\n")
-    return tmp_path / "mine.py"
-
-
-@pytest.mark.parametrize(
-    ("target", "parameters"),
-    [
-        ("build", 140),
-        ("build --classes 2 --input 6x5x1", 20),
-        ("Holder.model", 140),
-        ("layer --input 8x7x3", 196),
-    ],
-)
-def test_python_targets(model_file, target, parameters):
-    assert figures(f"count {model_file}:{target}")["params"]["total"] == parameters
-
-
-def test_modules():
-    assert figures("count numpycnn.models:resnet34 --classes 10")["params"]["total"] == 21_306_826
-
-
-@pytest.mark.parametrize(
-    ("target", "message"),
-    [
-        ("biuld", "has no 'biuld'; did you mean build?"),
-        ("number", "must be a model, a layer or a function that makes one; got int"),
-        ("none", "must make a model; it made NoneType"),
-        ("breaks", "division by zero"),
-        ("layer", "a layer alone (Conv2D) needs the size of its input: --input HxWxC"),
-        ("Holder.model --classes 3", "is built already: --classes cannot change it"),
-        ("layer --classes 3 --input 8x7x3", "is built already: --classes cannot change it"),
-        ("build --filters 3", "--filters is for a layer named like its op"),
-    ],
-)
-def test_unusable_python_targets(model_file, target, message):
-    refused(f"count {model_file}:{target}", message)
-
-
-def test_unusable_files(model_file):
-    refused(f"count {model_file.parent / 'broken.py'}:f", "invalid syntax")
-    refused(f"count {model_file.parent / 'nowhere.py'}:f", "nowhere.py: there is no such file")
-    refused("count no_such_module_anywhere:f", "No module named 'no_such_module_anywhere'")
+def test_an_activation_keeps_its_output():
+    plain, activated = (figures(f"count dense --units 10 --input 128{more}") for more in ("", " --activation relu"))
+    assert (plain["memory"]["kept_bytes"], activated["memory"]["kept_bytes"]) == (4 * 128, 4 * (128 + 10))
 
 
 # Unusable input.
-
-
-def refused(command: str, message: str) -> None:
-    """One line on stderr with this in it, nothing on stdout, exit status 2."""
-    result = run(command)
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("numpycnn: ")
-    assert result.stderr.count("\n") == 1
-    assert result.stderr.endswith("\n")
-    assert message in result.stderr
 
 
 SMALL = "conv2d --filters 3 --kernel-size 2 --input 7x6x3"
@@ -223,9 +65,9 @@ SMALL = "conv2d --filters 3 --kernel-size 2 --input 7x6x3"
     ("command", "message"),
     [
         ("count", "Missing argument"),
-        ("count resnet35", "unknown model or layer 'resnet35'; did you mean resnet34"),
+        ("count fashion_mnits", "unknown model or layer 'fashion_mnits'; did you mean fashion_mnist?"),
         ("count conv2", "did you mean conv2d"),
-        ("count zzz", "models are fashion_mnist, resnet18, resnet34"),
+        ("count zzz", "layers are named like their ops, as conv2d; your own is module:attribute"),
         ("count conv2d --kernel-size 5 --input 7x6x3", "conv2d needs --filters"),
         ("count conv2d --filters 3 --kernel-size 2", "needs the size of its input: --input HxWxC"),
         ("count dropout --input 7", "dropout needs --set rate=..."),
@@ -278,8 +120,15 @@ def test_plain_lines():
     facts = dict(re.split("  +", line) for line in lines[empty + 1 :])
     assert facts["parameters"] == "903,400; 903,400 trainable, 0 not trainable"
     assert facts["MACs"].startswith("1,399,500,000; for one example: multiplications of convolutions and dense layers")
-    assert facts["memory to train, by the book"].startswith("565,613,600 bytes = 565.6 MB (539.4 MiB); ")
-    assert facts["memory to predict, by the book"].startswith("453,613,600 bytes = 453.6 MB (432.6 MiB); ")
+    expected = {
+        "memory of parameters": "3,613,600 bytes = 3.614 MB (3.446 MiB); ",
+        "memory of outputs": "526,000,000 bytes = 526 MB (501.6 MiB); ",
+        "memory to predict": "453,613,600 bytes = 453.6 MB (432.6 MiB); ",
+        "memory to predict, by the book": "453,613,600 bytes = 453.6 MB (432.6 MiB); ",
+        "memory to train": "500,454,400 bytes = 500.5 MB (477.3 MiB); ",
+        "memory to train, by the book": "565,613,600 bytes = 565.6 MB (539.4 MiB); ",
+    }
+    assert {label: text.split("; ")[0] + "; " for label, text in facts.items() if "memory" in label} == expected
     assert "state of adam" in facts["memory to train"]
     assert "MB" in facts["units"]
 

@@ -295,6 +295,18 @@ def test_a_global_sum_is_wider_than_float16():
     assert global_avg_pool2d(x).item() == avg_pool2d(x, 64).item() == np.float16(6e4)
 
 
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "depth_max_pool"])
+def test_a_gradient_is_summed_wider_than_float16(name):
+    """Nine windows see the pixel in the middle; after the first, each alone adds less than float16 resolves at 1."""
+    x, dy = np.zeros(17, np.float16), np.full(9, 2.0**-11, np.float16)
+    x[8], dy[0] = 1, 1
+    image, size = ((1, 1, 17, 1), (1, 9)) if name != "depth_max_pool" else ((1, 1, 1, 17), 9)
+    _, backward = of(name, Case({}, {"pool_size": size, "strides": 1}))
+    dy = dy * (9 if name == "avg_pool2d" else 1)
+    dx = backward(dy.reshape([9 if n == 17 else 1 for n in image]), x.reshape(image))
+    assert dx.ravel()[8] == 1 + 2.0**-8
+
+
 def test_a_long_global_sum_in_float32_stays_exact_to_a_rounding():
     x = np.full((1, 500, 400, 1), 0.1, np.float32)
     np.testing.assert_allclose(global_avg_pool2d(x), 0.1, rtol=2e-6)

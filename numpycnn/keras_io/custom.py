@@ -1,4 +1,4 @@
-"""Keras layers for what Keras lacks: local response normalization, pooling over depth, LeNet-5's radial basis."""
+"""Keras layers for what Keras lacks: local response normalization, pooling over depth, LeNet-5's, BiT's convolution."""
 
 from functools import cache
 
@@ -59,4 +59,26 @@ def custom_layers() -> dict:
         def call(self, inputs):
             return tf.reduce_sum((inputs[..., None] - self.kernel) ** 2, axis=-2)
 
-    return {kind.__name__: kind for kind in (LocalResponseNormalization, DepthMaxPooling2D, RadialBasis)}
+    @register
+    class TakeChannels(Described):
+        options = ("channels",)
+
+        def call(self, inputs):
+            return tf.gather(inputs, self.channels, axis=-1)
+
+    @register
+    class StandardizedConv2D(keras.layers.Conv2D):
+        def __init__(self, *arguments, epsilon=1e-10, **options):
+            super().__init__(*arguments, **options)
+            self.epsilon = epsilon
+
+        def get_config(self):
+            return {**super().get_config(), "epsilon": self.epsilon}
+
+        def convolution_op(self, inputs, kernel):
+            mean, variance = tf.nn.moments(kernel, (0, 1, 2), keepdims=True)
+            standardized = tf.nn.batch_normalization(kernel, mean, variance, None, None, self.epsilon)
+            return super().convolution_op(inputs, standardized)
+
+    made = (LocalResponseNormalization, DepthMaxPooling2D, RadialBasis, TakeChannels, StandardizedConv2D)
+    return {kind.__name__: kind for kind in made}

@@ -5,9 +5,11 @@ from numpycnn.layers.activation import *
 from numpycnn.layers.activation_layers import *
 from numpycnn.layers.base import *
 from numpycnn.layers.borders import *
+from numpycnn.layers.channels import *
 from numpycnn.layers.convolution import *
 from numpycnn.layers.dense import *
 from numpycnn.layers.dropout import *
+from numpycnn.layers.group_normalization import *
 from numpycnn.layers.merging import *
 from numpycnn.layers.normalization import *
 from numpycnn.layers.pooling import *

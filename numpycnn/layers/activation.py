@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from numpycnn import ops
 from numpycnn.layers.base import Gradients, Kept, Layer, Shape, Step, absolute
+from numpycnn.ops.arguments import fail
 
 __all__ = ["ACTIVATIONS", "ActivatedLayer", "Activation"]
 
@@ -17,50 +19,85 @@ class Function:
 
     reads: "output", "inputs" or None. Reading the output is what lets a network keep one tensor for ReLU and the
     convolution after it instead of two.
+    terms, slopes: what y and its derivative are at most sums of: TensorFlow's elu subtracts 1 from exp(x).
     """
 
     forward: Callable[..., np.ndarray]
     backward: Callable[..., np.ndarray]
     reads: str | None = "output"
 
-    mixes: bool = False  # each output depends on the whole last axis, as in softmax
+    terms: float = 0.0
+    slopes: float = 0.0
 
     def gradient(self, dy, x, y):
         return self.backward(dy, None, y=y) if self.reads == "output" else self.backward(dy, x)
 
     def output_scale(self, scale, y):
         """S of the output from S of the input: no activation here is steeper than about 1."""
-        return np.abs(y) + (np.abs(y) * 2 * scale.max(axis=-1, keepdims=True, initial=0) if self.mixes else scale)
+        return np.abs(y) + scale + self.terms
 
     def gradient_scale(self, dy, x, y):
-        """S of the gradient: softmax subtracts a mean of dy, which may cancel; the others multiply."""
-        if self.mixes:
-            return np.abs(y) * (np.abs(dy) + np.abs(dy * y).sum(axis=-1, keepdims=True))
-        return np.abs(self.gradient(dy, x, y))
+        """S of the gradient by the input."""
+        return np.abs(self.gradient(dy, x, y)) + self.slopes * np.abs(dy)
+
+
+class Softmax(Function):
+    def output_scale(self, scale, y):
+        return softmax_scale(scale, y)
+
+    def gradient_scale(self, dy, x, y):
+        return softmax_gradient_scale(dy, y)
+
+
+class LogSoftmax(Function):
+    def output_scale(self, scale, y):
+        return np.abs(y) + softmax_scale(scale, np.ones_like(y))
+
+    def gradient_scale(self, dy, x, y):
+        return np.abs(dy) + _inexact(np.exp(y)) * np.abs(dy).sum(axis=-1, keepdims=True)
+
+
+def softmax_scale(scale, y, axis: int = -1):
+    """S of shares y: what is taken from x before the exponential, the largest of the axis, is rounded."""
+    return y * (1 + 2 * scale.max(axis=axis, keepdims=True, initial=0))
+
+
+def softmax_gradient_scale(dy, y, axis: int = -1):
+    """S of the gradient: the mean of dy under y is taken away from dy."""
+    dy, share = np.abs(dy), _inexact(y)
+    return share * (dy + (dy * share).sum(axis=axis, keepdims=True))
+
+
+def _inexact(y):
+    """Shares, each larger by how far down the exponential that it is has been rounded."""
+    return y * (1 - np.log(np.maximum(y, np.finfo(y.dtype).tiny)))
 
 
 ACTIVATIONS: dict[str, Function] = {
     "linear": Function(lambda x: x, lambda dy, x: dy, None),
     "relu": Function(ops.relu, ops.relu_backward),
     "relu6": Function(ops.relu6, ops.relu6_backward),
-    "leaky_relu": Function(ops.leaky_relu, ops.leaky_relu_backward),
-    "elu": Function(ops.elu, ops.elu_backward),
-    "selu": Function(ops.selu, ops.selu_backward),
-    "gelu": Function(ops.gelu, ops.gelu_backward, "inputs"),
-    "silu": Function(ops.silu, ops.silu_backward, "inputs"),
-    "swish": Function(ops.silu, ops.silu_backward, "inputs"),
-    "sigmoid": Function(ops.sigmoid, ops.sigmoid_backward),
+    "leaky_relu": Function(
+        partial(ops.leaky_relu, negative_slope=0.2), partial(ops.leaky_relu_backward, negative_slope=0.2)
+    ),
+    "elu": Function(ops.elu, ops.elu_backward, terms=1, slopes=1),
+    "selu": Function(ops.selu, ops.selu_backward, terms=2, slopes=2),
+    "gelu": Function(ops.gelu, ops.gelu_backward, "inputs", slopes=2),
+    "silu": Function(ops.silu, ops.silu_backward, "inputs", slopes=2),
+    "swish": Function(ops.silu, ops.silu_backward, "inputs", slopes=2),
+    "sigmoid": Function(ops.sigmoid, ops.sigmoid_backward, slopes=1),
     "hard_sigmoid": Function(ops.hard_sigmoid, ops.hard_sigmoid_backward, "inputs"),
-    "hard_silu": Function(ops.hard_silu, ops.hard_silu_backward, "inputs"),
-    "tanh": Function(ops.tanh, ops.tanh_backward),
-    "softmax": Function(ops.softmax, ops.softmax_backward, mixes=True),
-    "log_softmax": Function(ops.log_softmax, ops.log_softmax_backward),
+    "hard_silu": Function(ops.hard_silu, ops.hard_silu_backward, "inputs", slopes=2),
+    "tanh": Function(ops.tanh, ops.tanh_backward, slopes=2),
+    "softmax": Softmax(ops.softmax, ops.softmax_backward),
+    "log_softmax": LogSoftmax(ops.log_softmax, ops.log_softmax_backward),
 }
+"""Keras's activation functions by name. leaky_relu has the slope 0.2 here and 0.3 as a layer, as in Keras."""
 
 
-def activation_function(name: str | None) -> Function:
+def activation_function(name: str | None, layer: str = "Activation") -> Function:
     if name is not None and name not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)} or None; got activation {name!r}.")
+        fail(layer, f"activation must be one of {', '.join(ACTIVATIONS)} or None", activation=name)
     return ACTIVATIONS[name or "linear"]
 
 
@@ -77,7 +114,7 @@ class ActivatedLayer(Layer):
 
     @property
     def function(self) -> Function:
-        return activation_function(self.activation)
+        return activation_function(self.activation, self.keras_class)
 
     @property
     def keeps(self):
@@ -100,7 +137,10 @@ class ActivatedLayer(Layer):
         return self.function.output_scale(super().output_scale(weights, inputs), y)
 
     def gradient_scales(self, weights, dy, kept):
-        dz = self.function.gradient_scale(dy, kept.extra.get("preactivation"), kept.output)
+        z = kept.extra.get("preactivation")
+        dz = self.function.gradient_scale(dy, z, kept.output)
+        if z is not None:  # the derivative is taken at a z that is itself rounded
+            dz = dz + np.abs(dy) * super().output_scale(weights, kept.inputs)
         return self.backward(absolute(weights), dz, kept._replace(inputs=tuple(map(np.abs, kept.inputs))))
 
 
@@ -111,25 +151,29 @@ class Activation(Layer):
     activation: str
 
     def __post_init__(self):
-        activation_function(self.activation)
+        _ = self.function
+
+    @property
+    def function(self) -> Function:
+        return activation_function(self.activation)
 
     @property
     def keeps(self):
-        reads = activation_function(self.activation).reads
-        return () if reads is None else (reads,)
+        return () if self.function.reads is None else (self.function.reads,)
 
     def output_shape(self, shape):
         return shape
 
     def forward(self, weights, x):
-        return activation_function(self.activation).forward(x)
+        y = self.function.forward(x)
+        return y.copy() if y is x else y
 
     def backward(self, weights, dy, kept):
-        return Gradients((activation_function(self.activation).gradient(dy, kept.input, kept.output),), {})
+        dx = self.function.gradient(dy, kept.input, kept.output)
+        return Gradients((dx.copy() if dx is dy else dx,), {})
 
     def output_scale(self, weights, inputs, *, training=False):
-        y = self.forward(weights, *inputs)
-        return activation_function(self.activation).output_scale(np.abs(inputs[0]), y)
+        return self.function.output_scale(np.abs(inputs[0]), self.forward(weights, *inputs))
 
     def gradient_scales(self, weights, dy, kept):
-        return Gradients((activation_function(self.activation).gradient_scale(dy, kept.input, kept.output),), {})
+        return Gradients((self.function.gradient_scale(dy, kept.input, kept.output),), {})

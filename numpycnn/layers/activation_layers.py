@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from numpycnn import ops
+from numpycnn.layers.activation import softmax_gradient_scale, softmax_scale
 from numpycnn.layers.base import Gradients, Layer, WeightSpec
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import axis_index, fail, integer
@@ -37,6 +38,9 @@ class ReLU(SingleOp):
     def keeps(self):
         """The output where it tells on which side of every kink the input was."""
         return ("output",) if self.threshold == 0 and self.max_value in (None, 6) else ("inputs",)
+
+    def output_scale(self, weights, inputs, *, training=False):
+        return max(1, self.negative_slope) * (np.abs(inputs[0]) + self.threshold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +105,12 @@ class ELU(SingleOp):
     def keeps(self):
         return ("output",) if self.alpha >= 0 else ("inputs",)
 
+    def output_scale(self, weights, inputs, *, training=False):
+        return np.maximum(inputs[0], 0) + abs(self.alpha)
+
+    def gradient_scales(self, weights, dy, kept):
+        return Gradients((np.abs(dy) * max(1, abs(self.alpha)),), {})
+
 
 @dataclass(frozen=True, eq=False)
 class Softmax(SingleOp):
@@ -116,9 +126,7 @@ class Softmax(SingleOp):
         return shape
 
     def output_scale(self, weights, inputs, *, training=False):
-        y, largest = self.forward(weights, *inputs), np.abs(inputs[0]).max(axis=self.axis, keepdims=True, initial=0)
-        return y * (1 + 2 * largest)
+        return softmax_scale(np.abs(inputs[0]), self.forward(weights, *inputs), self.axis)
 
     def gradient_scales(self, weights, dy, kept):
-        y, dy = kept.output, np.abs(dy)
-        return Gradients((y * (dy + (dy * y).sum(axis=self.axis, keepdims=True)),), {})
+        return Gradients((softmax_gradient_scale(dy, kept.output, self.axis),), {})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 from numpycnn import ops
 from numpycnn.layers.activation import ActivatedLayer
@@ -18,8 +18,10 @@ class Convolution(ActivatedLayer):
     """What all convolution layers share: how the window slides, the bias, the activation after it.
 
     Raises: ValueError for a padding other than "valid" and "same", and for strides > 1 together with
-    dilation_rate > 1, which Keras refuses as well.
+    dilation_rate > 1 in the layers in which Keras refuses that.
     """
+
+    skips_while_striding: ClassVar[bool] = False  # whether strides > 1 and dilation_rate > 1 may come together
 
     kernel_size: Pair
     use_bias: bool
@@ -31,7 +33,7 @@ class Convolution(ActivatedLayer):
         if sliding["padding"] not in ("valid", "same"):
             fail(name, 'padding must be "valid" or "same"', padding=sliding["padding"])
         strides, dilation = (pair(name, key, sliding[key]) for key in ("strides", "dilation_rate"))
-        if max(strides) > 1 and max(dilation) > 1:
+        if max(strides) > 1 and max(dilation) > 1 and not self.skips_while_striding:
             fail(name, "strides > 1 and dilation_rate > 1 exclude each other", strides=strides, dilation_rate=dilation)
 
     @property
@@ -102,6 +104,8 @@ class Conv2D(Convolution):
 class DepthwiseConv2D(Convolution):
     """`ops.depthwise_conv2d` with a kernel (kh, kw, channels, depth_multiplier)."""
 
+    skips_while_striding = True
+
     kernel_size: Pair
     strides: Pair = (1, 1)
     padding: str = "valid"
@@ -135,6 +139,8 @@ class DepthwiseConv2D(Convolution):
 @dataclass(frozen=True, eq=False)
 class SeparableConv2D(Convolution):
     """`ops.separable_conv2d`: kernels (kh, kw, channels, multiplier) and (1, 1, channels * multiplier, filters)."""
+
+    skips_while_striding = True
 
     filters: int
     kernel_size: Pair

@@ -11,7 +11,7 @@ from numpycnn.layers.activation import ActivatedLayer
 from numpycnn.layers.base import Gradients, Layer, Shape, WeightSpec
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer
-from numpycnn.ops.dense import _reshaped as reshaped
+from numpycnn.ops.dense import reshaped
 
 __all__ = ["Dense", "Flatten", "RadialBasis", "Reshape"]
 

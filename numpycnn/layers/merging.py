@@ -23,6 +23,8 @@ class Merging(Layer):
     op: ClassVar[Op]
 
     def output_shape(self, *shapes):
+        if not shapes:
+            fail(self.keras_class, "there must be at least one input")
         try:
             return np.broadcast_shapes(*shapes)
         except ValueError:

@@ -10,6 +10,7 @@ from numpycnn import ops
 from numpycnn.layers.base import Gradients, Layer, Shape, Step, WeightSpec, absolute, check_image
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import axis_index, fail
+from numpycnn.ops.scalars import real
 
 __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalization"]
 
@@ -17,13 +18,14 @@ __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalizati
 class Normalization(Layer):
     """What batch and layer normalization share: a learnt scale, gamma, and offset, beta, of what was normalized."""
 
-    keeps = ("inputs",)
-
     epsilon: float
     center: bool
     scale: bool
     beta_initializer: Any
     gamma_initializer: Any
+
+    def __post_init__(self):
+        real(self.keras_class, "epsilon", self.epsilon, rule="a number, at least 0", low=0)
 
     def learnt_specs(self, shape: Shape) -> dict[str, WeightSpec]:
         gamma = {"gamma": WeightSpec(shape, self.gamma_initializer)} if self.scale else {}
@@ -54,6 +56,15 @@ class BatchNormalization(Normalization):
     gamma_initializer: Any = "ones"
     moving_mean_initializer: Any = "zeros"
     moving_variance_initializer: Any = "ones"
+
+    def __post_init__(self):
+        super().__post_init__()
+        real("BatchNormalization", "momentum", self.momentum, rule="a number in [0, 1]", low=0, high=1)
+
+    @property
+    def keeps(self):
+        """With moving statistics, dx follows from dy alone."""
+        return ("inputs",) if self.trainable or self.scale else ()
 
     def output_shape(self, shape):
         if self.axis not in (-1, len(shape)) or not shape:
@@ -119,6 +130,8 @@ class BatchNormalization(Normalization):
 @dataclass(frozen=True, eq=False)
 class LayerNormalization(Normalization):
     """`ops.layer_normalization` over one axis or several, which count the batch axis as 0: -1 is the last."""
+
+    keeps = ("inputs",)
 
     axis: int | tuple[int, ...] = -1
     epsilon: float = 1e-3

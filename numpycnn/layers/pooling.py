@@ -38,7 +38,8 @@ class Pooling2D(Pooling):
     def output_shape(self, shape):
         height, width, channels = check_image(self.keras_class, shape)
         pool_size = pair(self.keras_class, "pool_size", self.pool_size)
-        return (*self.slid((height, width), pool_size, self.strides or pool_size), channels)
+        strides = pool_size if self.strides is None else self.strides
+        return (*self.slid((height, width), pool_size, strides), channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,8 @@ class DepthMaxPooling2D(Pooling):
         height, width, channels = check_image(self.keras_class, shape)
         size = integer(self.keras_class, "pool_size", self.pool_size)
         strides = size if self.strides is None else integer(self.keras_class, "strides", self.strides)
+        if size > channels and self.padding == "valid":
+            fail(self.keras_class, f"pool_size ({size}) must be at most the channels ({channels})", input_shape=shape)
         return height, width, self.slid((1, channels), (1, size), (1, strides))[1]
 
 

@@ -7,6 +7,7 @@ from numpycnn.ops.conv_transpose import *
 from numpycnn.ops.dense import *
 from numpycnn.ops.dropout import *
 from numpycnn.ops.global_pooling import *
+from numpycnn.ops.group_normalization import *
 from numpycnn.ops.local_response import *
 from numpycnn.ops.losses import *
 from numpycnn.ops.merging import *

@@ -87,7 +87,7 @@ def radial_basis(x, kernel):
     check_rank("radial_basis", "(batch, features)", x=x)
     _check_features("radial_basis", x, kernel)
     y = np.zeros((len(x), kernel.shape[1]), accumulator(x.dtype))
-    for n, _, u, apart in _differences(x, kernel):
+    for n, _, u, apart in differences(x, kernel):
         y[n, u] += np.einsum("nfu,nfu->nu", apart, apart)
     return np.asarray(y, x.dtype)
 
@@ -108,7 +108,7 @@ def radial_basis_backward(dy, x, kernel):
     dtype = accumulator(x.dtype)
     dx, dkernel = np.zeros(x.shape, dtype), np.zeros(kernel.shape, dtype)
     twice = 2 * widened(dy)
-    for n, f, u, apart in _differences(x, kernel):
+    for n, f, u, apart in differences(x, kernel):
         dx[n, f] += np.einsum("nu,nfu->nf", twice[n, u], apart)
         dkernel[f, u] -= np.einsum("nu,nfu->fu", twice[n, u], apart)
     return np.asarray(dx, x.dtype), np.asarray(dkernel, x.dtype)
@@ -152,7 +152,7 @@ def reshape(x, target_shape):
     (5, 3, 4)
     """
     (x,) = present("reshape", x=x)
-    return x.reshape(_reshaped("reshape", x.shape, target_shape)).copy()
+    return x.reshape(reshaped("reshape", x.shape, target_shape)).copy()
 
 
 def reshape_backward(dy, x, target_shape):
@@ -160,7 +160,7 @@ def reshape_backward(dy, x, target_shape):
     (dy,) = present("reshape_backward", dy=dy)
     shape = np.shape(x)
     check_shape(
-        "reshape_backward", _reshaped("reshape_backward", shape, target_shape), "the shape of the output", dy=dy
+        "reshape_backward", reshaped("reshape_backward", shape, target_shape), "the shape of the output", dy=dy
     )
     return dy.reshape(shape).copy()
 
@@ -172,7 +172,7 @@ def _check_features(op, x, kernel) -> None:
         fail(op, f"x features ({features}) must equal kernel.shape[0] ({kernel.shape[0]})", x=x, kernel=kernel)
 
 
-def _differences(x, kernel) -> Iterator[tuple[slice, slice, slice, np.ndarray]]:
+def differences(x, kernel) -> Iterator[tuple[slice, slice, slice, np.ndarray]]:
     """x[n, f] - kernel[f, u], block by block, (n, f, u) each, at most windows.BLOCK_BYTES at a time."""
     x, kernel, (features, units) = widened(x), widened(kernel), kernel.shape
     budget = windows.BLOCK_BYTES // x.itemsize
@@ -189,7 +189,7 @@ def _check_batch(op, shape) -> None:
         fail(op, "x must have a batch axis", x=shape)
 
 
-def _reshaped(op, shape, target_shape: int | Sequence[int]) -> tuple[int, ...]:
+def reshaped(op, shape, target_shape: int | Sequence[int]) -> tuple[int, ...]:
     """(batch, *target_shape) with -1 worked out."""
     _check_batch(op, shape)
     target = [integer(op, "target_shape", size, least=-1) for size in np.atleast_1d(target_shape).tolist()]

@@ -118,12 +118,13 @@ def binary_scale(case):
     t = y_true * (1 - case.options["label_smoothing"]) + case.options["label_smoothing"] / 2
     if case.options["from_logits"]:
         return (abs(y_pred) + abs(y_pred) * t + 1).mean(axis=-1)
-    return (t * log_terms(y_pred) + (1 - t) * (log_terms(1 - y_pred) + y_pred / (1 - y_pred))).mean(axis=-1)
+    p = y_pred.clip(1 / PARTS, 1 - 1 / PARTS)
+    return (t * log_terms(p) + (1 - t) * (log_terms(1 - p) + p / (1 - p))).mean(axis=-1)
 
 
 def binary_gradient_scale(dy, case):
     y_pred = case.arrays["y_pred"]
-    slope = 2 if case.options["from_logits"] else 1 / y_pred + 1 / (1 - y_pred)
+    slope = np.full(y_pred.shape, 2) if case.options["from_logits"] else 1 / y_pred + 1 / (1 - y_pred)
     return abs(dy[..., None]) * slope / y_pred.shape[-1]
 
 

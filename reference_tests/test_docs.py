@@ -1,0 +1,35 @@
+"""The pages of docs/: every link leads somewhere, and the index names every page. Their examples run as doctests."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def links(page: Path) -> list[str]:
+    """The relative links and pictures of a page, without what stands in code."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    return [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#", target)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    missing = [target for target in links(page) if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_the_index_names_every_page_and_example():
+    index = ROOT / "docs" / "README.md"
+    named = {(index.parent / target).resolve() for target in links(index)}
+    pages = {*index.parent.rglob("*.md"), *(index.parent / "examples").glob("*.py")} - {index}
+    assert not pages - named
+
+
+def test_links_are_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("[a](b.md) `x[0](c.md)` ![d](e.png)\n```\n[f](g.md)\n```\n[h](https://i.org) [j](k.md#l) [m](#n)\n")
+    assert links(page) == ["b.md", "e.png", "k.md"]
