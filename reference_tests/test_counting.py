@@ -149,7 +149,7 @@ def test_a_nested_model_used_twice_counts_its_parameters_once():
     counted = count(Model(x, inner(inner(x))))
     assert [(row.name, row.params, row.macs) for row in counted.layers] == [
         ("inner.conv", 84, 30 * 81),
-        ("inner:1.conv", 0, 30 * 81),
+        ("inner.conv:1", 0, 30 * 81),
     ]
     assert counted.params.total == 84
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from reference_tests.library.command_line import succeeds
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -27,6 +29,13 @@ def test_the_index_names_every_page_and_example():
     named = {(index.parent / target).resolve() for target in links(index)}
     pages = {*index.parent.rglob("*.md"), *(index.parent / "examples").glob("*.py")} - {index}
     assert not pages - named
+
+
+def test_the_readme_quotes_what_count_prints():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    command, quoted = re.search(r"^numpycnn (count conv2d [^\n]*)$.*?Among.*?```\n(.*?)```", text, re.M | re.S).groups()
+    assert len(quoted.splitlines()) == 3
+    assert set(quoted.splitlines()) <= set(succeeds(command).splitlines())
 
 
 def test_links_are_found(tmp_path):

@@ -277,12 +277,10 @@ def sliding_layers(draw):
     height, width, kh, kw = draw(distinct((1, 12), (1, 12), (1, 5), (1, 5)))
     channels, filters, multiplier = draw(distinct((1, 4), (1, 4), (1, 4)))
     strides, dilation = ((draw(st.integers(1, 4)), draw(st.integers(1, 4))) for _ in "ab")
-    if draw(st.booleans()):
-        strides = (1, 1)
-    else:
-        dilation = (1, 1)
-    options = {"strides": strides, "padding": draw(st.sampled_from(["valid", "same"]))}
     kind = draw(st.sampled_from(["conv", "groups", "depthwise", "separable", "transpose", "max", "average"]))
+    if kind not in ("depthwise", "separable"):  # the only ones that may have both
+        strides, dilation = draw(st.sampled_from([(strides, (1, 1)), ((1, 1), dilation)]))
+    options = {"strides": strides, "padding": draw(st.sampled_from(["valid", "same"]))}
     size = {"kernel_size": draw(st.sampled_from([(kh, kw), kh])), "dilation_rate": dilation, **options}
     if kind == "conv":
         layer = layers.Conv2D(filters, **size)

@@ -147,6 +147,21 @@ def test_nested_models_share_their_weights():
     np.testing.assert_array_equal(flat.predict(x), model.predict(x))
 
 
+def test_a_layer_shared_by_two_nested_models_has_one_set_of_weights():
+    shared, x = Dense(3, name="shared"), Input((4,))
+    one, two = (Model(inner, shared(inner), name=name) for name, inner in (("one", Input((4,))), ("two", Input((4,)))))
+    model = Model(x, Add()(one(x), two(x)))
+    assert model.variables["one/shared/kernel"] is model.variables["two/shared/kernel"]
+    model.initialize(5)
+    assert np.array_equal(one.get_weights()[0], two.get_weights()[0])
+    assert one.variables["shared/kernel"] is model.variables["one/shared/kernel"]
+    assert [w.shape for w in model.weights] == [(4, 3), (3,)]
+    model.forward(np.ones((2, 4)))
+    gradients = model.backward(np.ones((2, 3))).weights
+    assert list(gradients) == ["one/shared/kernel", "one/shared/bias"]
+    np.testing.assert_array_equal(gradients["one/shared/bias"], [4, 4, 4])
+
+
 def test_forward_keeps_what_is_declared_and_nothing_more():
     """Convolution and batch norm keep their input, ReLU its output (which is the next one's input), Add nothing."""
     x = Input((7, 6, 3))

@@ -6,8 +6,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from numpycnn.cli.count import show_figures
 from numpycnn.cli.errors import Unusable, usable
@@ -79,7 +77,11 @@ def _pictures(model: Model, images: list[Path] | None) -> np.ndarray | None:
     return x if channels == 3 else x.mean(axis=-1, keepdims=True)
 
 
-def _progress(silent: bool) -> Progress:
+def _progress(silent: bool):
+    """A progress bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     return Progress(*columns, console=console, transient=True, disable=silent or not console.is_terminal)

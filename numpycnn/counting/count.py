@@ -4,10 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from numpycnn.counting.flat import Flat, Use, elements, lay_out
-from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, memory
-from numpycnn.layers.base import Layer, Shape
+from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, elements, memory
+from numpycnn.layers.base import Input, Layer, Node, Shape
+from numpycnn.models.graph import Graph
 from numpycnn.models.model import Model
+from numpycnn.models.nesting import flat_graph
 from numpycnn.ops.arguments import fail, integer
 
 __all__ = ["MAC_CONVENTION", "Count", "LayerCount", "Memory", "Parameters", "count", "count_layer"]
@@ -91,12 +92,12 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
     >>> counted.params.total, counted.macs, counted.memory.output_bytes
     (15200, 225000000, 1200000000)
     """
-    if not hasattr(model, "nodes"):
+    if not isinstance(model, Graph):
         raise TypeError(f"count: model must be a Model; got {type(model).__name__}. For a layer: count_layer.")
     batch_size = integer("count", "batch_size", batch_size)
     dtype, slots = _dtype_name(dtype), _slots(optimizer)
-    flat = lay_out(model)
-    layers = _rows(flat, batch_size * ITEMSIZE[dtype])
+    graph = flat_graph(model)
+    layers = _rows(graph, batch_size * ITEMSIZE[dtype])
     total, trainable = sum(row.params for row in layers), sum(row.trainable_params for row in layers)
     options = {"batch_size": batch_size, "itemsize": ITEMSIZE[dtype], "slots": slots}
     return Count(
@@ -107,8 +108,8 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
         params=Parameters(total=total, trainable=trainable, non_trainable=total - trainable),
         macs=sum(row.macs for row in layers),
         mac_convention=MAC_CONVENTION,
-        memory=memory(flat, total, trainable, **options),
-        inputs=_input_rows(flat, batch_size * ITEMSIZE[dtype]),
+        memory=memory(graph, total, trainable, **options),
+        inputs=_input_rows(graph, batch_size * ITEMSIZE[dtype]),
         layers=layers,
     )
 
@@ -122,53 +123,52 @@ def count_layer(layer: Layer, *input_shapes: Shape, **options) -> Count:
     >>> count_layer(Dense(10), (128,)).params.total
     1290
     """
-    from numpycnn.layers.base import Input
-
     inputs = [Input(shape) for shape in input_shapes]
     return count(Model(inputs, layer(inputs)), **options)
 
 
-def _rows(flat: Flat, bytes_each: int) -> tuple[LayerCount, ...]:
-    rows, seen = [], set()
-    for use in flat.uses:
-        shapes = tuple(value.shape for value in use.outputs)
-        params, trainable = (0, 0) if use.layer in seen else _parameters(use)
+def _rows(graph: Graph, bytes_each: int) -> tuple[LayerCount, ...]:
+    rows, seen, sources = [], set(), graph.sources
+    for node, name in graph.node_names.items():
+        shapes = node.output_shapes
+        params, trainable = (0, 0) if node.layer in seen else _parameters(node)
         rows.append(
             LayerCount(
-                name=use.name,
-                kind=use.layer.keras_class,
+                name=name,
+                kind=node.layer.keras_class,
                 output_shape=shapes[0] if len(shapes) == 1 else shapes,
                 params=params,
                 trainable_params=trainable,
-                macs=int(use.layer.macs(*use.input_shapes)),
+                macs=int(node.layer.macs(*node.input_shapes)),
                 output_bytes=bytes_each * elements(*shapes),
-                connected_to=tuple(value.source for value in use.inputs),
+                connected_to=tuple(sources[tensor] for tensor in node.inputs),
             )
         )
-        seen.add(use.layer)
+        seen.add(node.layer)
     return tuple(rows)
 
 
-def _input_rows(flat: Flat, bytes_each: int) -> tuple[LayerCount, ...]:
+def _input_rows(graph: Graph, bytes_each: int) -> tuple[LayerCount, ...]:
+    sources = graph.sources
     return tuple(
         LayerCount(
-            name=value.source,
+            name=sources[tensor],
             kind="InputLayer",
-            output_shape=value.shape,
+            output_shape=tensor.shape,
             params=0,
             trainable_params=0,
             macs=0,
-            output_bytes=bytes_each * elements(value.shape),
+            output_bytes=bytes_each * elements(tensor.shape),
             connected_to=(),
         )
-        for value in flat.inputs
+        for tensor in graph.inputs
     )
 
 
-def _parameters(use: Use) -> tuple[int, int]:
+def _parameters(node: Node) -> tuple[int, int]:
     """All parameters of a layer and the trainable ones."""
-    specs = use.layer.weight_specs(*use.input_shapes).values()
-    trainable = (spec.shape for spec in specs if spec.trainable and use.layer.trainable)
+    specs = node.layer.weight_specs(*node.input_shapes).values()
+    trainable = (spec.shape for spec in specs if spec.trainable and node.layer.trainable)
     return elements(*(spec.shape for spec in specs)), elements(*trainable)
 
 

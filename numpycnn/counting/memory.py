@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import prod
 
-from numpycnn.counting.flat import Flat, Value, elements
+from numpycnn.layers.base import Shape, Tensor
+from numpycnn.models.graph import Graph
 
-__all__ = ["OPTIMIZER_SLOTS", "Memory", "memory"]
+__all__ = ["OPTIMIZER_SLOTS", "Memory", "elements", "memory"]
 
 OPTIMIZER_SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
 """Values that an optimizer keeps for each trainable parameter. Source: keras.optimizers, Keras 3."""
@@ -40,17 +42,17 @@ class Memory:
     training_book_bytes: int
 
 
-def memory(flat: Flat, parameters: int, trainable: int, *, batch_size: int, itemsize: int, slots: int) -> Memory:
+def memory(graph: Graph, parameters: int, trainable: int, *, batch_size: int, itemsize: int, slots: int) -> Memory:
     """The memory of a model whose numbers take `itemsize` bytes each, under an optimizer with so many slots."""
 
-    def size(values: Iterable[Value]) -> int:
-        return batch_size * itemsize * elements(*(value.shape for value in dict.fromkeys(values)))
+    def size(tensors: Iterable[Tensor]) -> int:
+        return batch_size * itemsize * elements(*(tensor.shape for tensor in dict.fromkeys(tensors)))
 
     parameter_bytes, gradient_bytes = parameters * itemsize, trainable * itemsize
-    input_bytes = size(flat.inputs)
-    output_bytes = sum(size(use.outputs) for use in flat.uses)
-    extras = (u.layer.extra_bytes(*u.input_shapes, batch_size=batch_size, itemsize=itemsize) for u in flat.uses)
-    kept_bytes = size((*flat.inputs, *kept_values(flat))) + sum(map(int, extras))
+    input_bytes = size(graph.inputs)
+    output_bytes = sum(size(node.outputs) for node in graph.nodes)
+    extras = (n.layer.extra_bytes(*n.input_shapes, batch_size=batch_size, itemsize=itemsize) for n in graph.nodes)
+    kept_bytes = size((*graph.inputs, *kept_tensors(graph))) + sum(map(int, extras))
     return Memory(
         parameter_bytes=parameter_bytes,
         gradient_bytes=gradient_bytes,
@@ -58,37 +60,42 @@ def memory(flat: Flat, parameters: int, trainable: int, *, batch_size: int, item
         input_bytes=input_bytes,
         output_bytes=output_bytes,
         kept_bytes=kept_bytes,
-        inference_bytes=parameter_bytes + peak(flat, size),
-        inference_book_bytes=parameter_bytes + largest_neighbours(flat, size),
+        inference_bytes=parameter_bytes + peak(graph, size),
+        inference_book_bytes=parameter_bytes + largest_neighbours(graph, size),
         training_bytes=parameter_bytes + gradient_bytes + slots * gradient_bytes + kept_bytes,
         training_book_bytes=parameter_bytes + input_bytes + output_bytes,
     )
 
 
-def kept_values(flat: Flat) -> list[Value]:
+def elements(*shapes: Shape) -> int:
+    """How many numbers arrays of these shapes hold, as a Python integer of any size."""
+    return sum(prod(map(int, shape)) for shape in shapes)
+
+
+def kept_tensors(graph: Graph) -> list[Tensor]:
     """The tensors that some backward reads, as the layers declare them."""
-    kept: list[Value] = []
-    for use in flat.uses:
-        kept += use.inputs if "inputs" in use.layer.keeps else ()
-        kept += use.outputs if "output" in use.layer.keeps else ()
+    kept: list[Tensor] = []
+    for node in graph.nodes:
+        kept += node.inputs if "inputs" in node.layer.keeps else ()
+        kept += node.outputs if "output" in node.layer.keeps else ()
     return kept
 
 
-def peak(flat: Flat, size: Callable[[Iterable[Value]], int]) -> int:
+def peak(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:
     """The most that is alive at once, from being made (inputs: the start) to the last read (outputs: the end)."""
-    last_read = {value: step for step, use in enumerate(flat.uses) for value in (*use.outputs, *use.inputs)}
-    last_read |= dict.fromkeys(flat.outputs, len(flat.uses))
-    alive = most = size(flat.inputs)
-    for step, use in enumerate(flat.uses):
-        alive += size(use.outputs)
+    last_read = {tensor: step for step, node in enumerate(graph.nodes) for tensor in (*node.outputs, *node.inputs)}
+    last_read |= dict.fromkeys(graph.outputs, len(graph.nodes))
+    alive = most = size(graph.inputs)
+    for step, node in enumerate(graph.nodes):
+        alive += size(node.outputs)
         most = max(most, alive)
-        alive -= size(value for value in (*use.outputs, *use.inputs) if last_read[value] == step)
+        alive -= size(tensor for tensor in (*node.outputs, *node.inputs) if last_read[tensor] == step)
     return most
 
 
-def largest_neighbours(flat: Flat, size: Callable[[Iterable[Value]], int]) -> int:
+def largest_neighbours(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:
     """The largest sum of the outputs of two layers of which one reads the other."""
-    made_by = {value: (value,) for value in flat.inputs}
-    made_by |= {value: use.outputs for use in flat.uses for value in use.outputs}
-    pairs = (size(made_by[value]) + size(use.outputs) for use in flat.uses for value in use.inputs)
-    return max(pairs, default=size(flat.inputs))
+    made_by = {tensor: (tensor,) for tensor in graph.inputs}
+    made_by |= {tensor: node.outputs for node in graph.nodes for tensor in node.outputs}
+    pairs = (size(made_by[tensor]) + size(node.outputs) for node in graph.nodes for tensor in node.inputs)
+    return max(pairs, default=size(graph.inputs))

@@ -1,6 +1,7 @@
 """Layers that merge branches of a network. Source of names and defaults: Keras 3, keras.layers."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import ClassVar
 
 import numpy as np
@@ -25,10 +26,10 @@ class Merging(Layer):
     def output_shape(self, *shapes):
         if not shapes:
             fail(self.keras_class, "there must be at least one input")
-        try:
-            return np.broadcast_shapes(*shapes)
-        except ValueError:
+        sizes = [set(along) - {1} for along in zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1)]
+        if any(len(different) > 1 for different in sizes):
             fail(self.keras_class, "the inputs must have the same sizes along each axis, or 1", input_shapes=shapes)
+        return tuple(different.pop() if different else 1 for different in sizes[::-1])
 
     def forward(self, weights, *inputs):
         return self.op.forward(*_aligned(inputs))

@@ -33,11 +33,14 @@ class Graph(Layer):
         self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
         self.outputs: tuple[Tensor, ...] = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
         nodes, entries = sorted_nodes(self.inputs, self.outputs), {tensor.node for tensor in self.inputs}
-        self.nodes = [node for node in nodes if node not in entries]
         shown = (n.layer for n in nodes if n not in entries or isinstance(n.layer, InputLayer))
-        self.layers: list[Layer] = list(dict.fromkeys(shown))
-        self.names = unique_names(self.layers)
-        self._last_reads = _last_reads(self.nodes, self.outputs)
+        layers = list(dict.fromkeys(shown))
+        self.lay_out([node for node in nodes if node not in entries], layers, unique_names(layers))
+
+    def lay_out(self, nodes: list[Node], layers: list[Layer], names: dict[Layer, str]) -> None:
+        """Fix the order of the nodes and of the layers, and the layers' names."""
+        self.nodes, self.layers, self.names = nodes, layers, names
+        self._last_reads = _last_reads(nodes, self.outputs)
 
     @property
     def node_names(self) -> dict[Node, str]:
@@ -47,6 +50,12 @@ class Graph(Layer):
             names[node] = self.names[node.layer] + (f":{uses[node.layer]}" if uses[node.layer] else "")
             uses[node.layer] += 1
         return names
+
+    @property
+    def sources(self) -> dict[Tensor, str]:
+        """Every tensor by the name of the input or the node it comes from."""
+        inputs = {tensor: self.names.get(tensor.node.layer, "input") for tensor in self.inputs}
+        return inputs | {tensor: name for node, name in self.node_names.items() for tensor in node.outputs}
 
     @property
     def keras_class(self) -> str:

@@ -1,7 +1,6 @@
 """LeNet-5, as it is built today and as it was. LeCun, Bottou, Bengio & Haffner, Proceedings of the IEEE, 1998."""
 
 from collections import defaultdict
-from functools import partial
 
 from numpycnn.layers import (
     Activation,

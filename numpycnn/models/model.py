@@ -47,12 +47,12 @@ class Model(Graph):
     def variables(self) -> dict[str, Variable]:
         """Every weight by its path, as "conv1/kernel", in Keras's order; drawn on first use."""
         if self._variables is None:
-            self._variables = self._draw(self.seed)
+            self._variables = self._draw(np.random.default_rng(self.seed), {})
         return self._variables
 
     @property
     def weights(self) -> list[Variable]:
-        return list(self.variables.values())
+        return list(dict.fromkeys(self.variables.values()))
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -63,9 +63,10 @@ class Model(Graph):
         return [variable for variable in self.weights if not variable.trainable]
 
     def initialize(self, seed: int = 0) -> None:
-        """Draw every weight anew from its layer's initializer."""
-        for path, variable in self._draw(seed).items():
-            self.variables[path].value = variable.value
+        """Draw every weight anew from its layer's initializer, those of nested models too."""
+        rng = np.random.default_rng(seed)
+        for path, spec in self.weight_specs().items():
+            self.variables[path].assign(initialize(spec.initializer, spec.shape, rng))
 
     def get_weights(self) -> list[np.ndarray]:
         return [variable.value.copy() for variable in self.weights]
@@ -89,14 +90,14 @@ class Model(Graph):
         other._variables = {k: Variable(k, v.value.astype(dtype), v.trainable) for k, v in self.variables.items()}
         return other
 
-    def _draw(self, seed: int) -> dict[str, Variable]:
-        rng = np.random.default_rng(seed)
-        drawn = {}
+    def _draw(self, rng: np.random.Generator, made: dict[Layer, dict[str, Variable]]) -> dict[str, Variable]:
+        """Every weight by its path: those of layers in `made` taken over, the others drawn and put there."""
         for layer, shapes in self.first_uses().items():
             if isinstance(layer, Model):
-                own = layer.variables
-            else:
-                own = {
+                layer._adopt(made)
+                made[layer] = layer.variables
+            elif layer not in made:
+                made[layer] = {
                     key: Variable(
                         f"{self.names[layer]}/{key}",
                         initialize(spec.initializer, spec.shape, rng).astype(self.dtype, copy=False),
@@ -104,8 +105,16 @@ class Model(Graph):
                     )
                     for key, spec in layer.weight_specs(*shapes).items()
                 }
-            drawn |= {f"{self.names[layer]}/{key}": variable for key, variable in own.items()}
-        return drawn
+        return {f"{self.names[layer]}/{key}": v for layer in self.first_uses() for key, v in made[layer].items()}
+
+    def _adopt(self, made: dict[Layer, dict[str, Variable]]) -> None:
+        """Share variables with a model around this one: draw what is not made yet, or show what is here already."""
+        if self._variables is None:
+            self._variables = self._draw(np.random.default_rng(self.seed), made)
+        for layer in self.first_uses():
+            prefix = self.names[layer] + "/"
+            own = {path.removeprefix(prefix): v for path, v in self._variables.items() if path.startswith(prefix)}
+            made.setdefault(layer, own)
 
     # Running
 
@@ -131,7 +140,7 @@ class Model(Graph):
     def backward(self, dy) -> Gradients:
         """The gradients of a loss from dy, its gradient by the output(s) of the last `forward`.
 
-        Returns: .inputs, one array for each input; .weights, one for each trainable weight by its path.
+        Returns: .inputs, one array for each input; .weights, one for each trainable weight by its (first) path.
         Raises: RuntimeError before any forward; ValueError where dy has not the shapes of the outputs.
         """
         if self._kept is None:
@@ -141,8 +150,12 @@ class Model(Graph):
             if d.shape != y.shape:
                 raise ValueError(f"Model.backward: dy must have the output's shape {y.shape}; got dy {d.shape}.")
         found = self.call_backward(self.values(), dys, self._kept)
-        trainable = {path: variable for path, variable in self.variables.items() if variable.trainable}
-        weights = {path: found.weights.get(path, np.zeros_like(v.value)) for path, v in trainable.items()}
+        weights, first_paths = {}, {}
+        for path, variable in self.variables.items():
+            if variable.trainable:
+                gradient = found.weights.get(path, np.zeros_like(variable.value))
+                first = first_paths.setdefault(variable, path)
+                weights[first] = weights[first] + gradient if first in weights else gradient
         return Gradients(found.inputs, weights)
 
     def get_layer(self, name: str) -> Layer:

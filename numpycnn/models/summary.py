@@ -14,17 +14,15 @@ def print_summary(model: Model, console: Console | None = None) -> None:
         table.add_column(heading, justify=justify, overflow="fold")
     table.add_column("Connected to", overflow="fold")
     names, seen = model.node_names, set()
-    producers = {tensor: names[node] for node in model.nodes for tensor in node.outputs}
+    sources = model.sources
     for tensor in model.inputs:
-        name = model.names.get(tensor.node.layer, "input")
-        producers[tensor] = name
-        table.add_row(f"{name} (InputLayer)", _shape(tensor.shape), "0", "-")
+        table.add_row(f"{sources[tensor]} (InputLayer)", _shape(tensor.shape), "0", "-")
     for node in model.nodes:
         specs = {} if node.layer in seen else node.layer.weight_specs(*node.input_shapes)
         seen.add(node.layer)
         params = sum(_size(spec.shape) for spec in specs.values())
         shapes = ", ".join(map(_shape, node.output_shapes))
-        reads = ", ".join(producers[tensor] for tensor in node.inputs)
+        reads = ", ".join(sources[tensor] for tensor in node.inputs)
         table.add_row(f"{names[node]} ({node.layer.keras_class})", shapes, f"{params:,}", reads)
     console.print(table)
     trainable = sum(v.size for v in model.trainable_weights)

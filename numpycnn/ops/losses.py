@@ -230,8 +230,8 @@ def _cut(probabilities):
 
 
 def _uncut(probabilities):
-    """1 where `_cut` left a probability as it was, 0 elsewhere; 1 - p is compared since 1 - EPSILON is rounded."""
-    return (probabilities >= EPSILON) & (1 - probabilities >= EPSILON)
+    """True where `_cut` left a probability as it was."""
+    return (probabilities >= EPSILON) & (probabilities <= 1 - EPSILON)
 
 
 def _normalized(y_pred, axis):

@@ -4,5 +4,7 @@ A block takes a symbolic tensor and gives one; `name` begins the names of its la
 """
 
 from numpycnn.models.blocks.convolution import *
+from numpycnn.models.blocks.excitation import *
 from numpycnn.models.blocks.googlenet import *
+from numpycnn.models.blocks.paths import *
 from numpycnn.models.blocks.residual import *

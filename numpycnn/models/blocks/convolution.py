@@ -5,16 +5,18 @@ from numpycnn.layers import BatchNormalization, Conv2D, MaxPooling2D, ReLU, Tens
 __all__ = ["bn_relu", "conv", "conv_bn", "max_pool"]
 
 
-def conv(x: Tensor, filters: int, kernel_size, *, strides=1, padding="same", use_bias=False, name: str) -> Tensor:
-    """Convolution, without a bias unless told otherwise.
+def conv(
+    x: Tensor, filters: int, kernel_size, *, strides=1, padding="same", use_bias=False, layer=Conv2D, name: str
+) -> Tensor:
+    """Convolution by `layer`, without a bias unless told otherwise.
 
     padding: "same", "valid" or "even", which is (kernel_size - 1) / 2 zeros on all four sides, as PyTorch pads. Even
     padding and "same" differ where a stride of 2 meets an image of even size: "same" then pads more at the end, and
     the windows stand one pixel further on (trap 1).
     """
     x, padding = _padded(x, kernel_size, strides, padding, name)
-    layer = Conv2D(filters, kernel_size, strides, padding, use_bias=use_bias, kernel_initializer="he_normal", name=name)
-    return layer(x)
+    options = {"use_bias": use_bias, "kernel_initializer": "he_normal", "name": name}
+    return layer(filters, kernel_size, strides, padding, **options)(x)
 
 
 def max_pool(x: Tensor, pool_size: int, *, strides: int, padding="same", name: str) -> Tensor:
@@ -23,19 +25,18 @@ def max_pool(x: Tensor, pool_size: int, *, strides: int, padding="same", name: s
     return MaxPooling2D(pool_size, strides, padding, name=name)(x)
 
 
-def bn_relu(x: Tensor, *, relu: bool = True, epsilon: float = 1e-3, name: str) -> Tensor:
-    """Batch normalization, and ReLU unless told otherwise."""
-    x = BatchNormalization(epsilon=epsilon, name=f"{name}_bn")(x)
+def bn_relu(x: Tensor, *, relu: bool = True, epsilon: float = 1e-3, scale: bool = True, name: str) -> Tensor:
+    """Batch normalization, and ReLU unless told otherwise; scale=False leaves gamma out."""
+    x = BatchNormalization(epsilon=epsilon, scale=scale, name=f"{name}_bn")(x)
     return ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def conv_bn(
-    x: Tensor, filters: int, kernel_size, *, relu: bool = True, epsilon: float = 1e-3, name: str, **options
+    x: Tensor, filters: int, kernel_size, *, relu=True, epsilon: float = 1e-3, scale=True, name: str, **options
 ) -> Tensor:
-    """Convolution with the options of `conv`, batch normalization, and ReLU unless told otherwise."""
-    return bn_relu(
-        conv(x, filters, kernel_size, name=f"{name}_conv", **options), relu=relu, epsilon=epsilon, name=name
-    )
+    """Convolution with the options of `conv`, batch normalization, and ReLU unless told otherwise, as `bn_relu`."""
+    x = conv(x, filters, kernel_size, name=f"{name}_conv", **options)
+    return bn_relu(x, relu=relu, epsilon=epsilon, scale=scale, name=name)
 
 
 def _padded(x: Tensor, size, strides, padding: str, name: str) -> tuple[Tensor, str]:

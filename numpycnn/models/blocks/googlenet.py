@@ -7,9 +7,9 @@ __all__ = ["conv_relu", "inception_module"]
 
 def conv_relu(x: Tensor, filters: int, kernel_size, *, strides=1, name: str) -> Tensor:
     """Convolution with bias, and ReLU."""
-    return Conv2D(
-        filters, kernel_size, strides, "same", activation="relu", kernel_initializer="he_normal", name=name
-    )(x)
+    return Conv2D(filters, kernel_size, strides, "same", activation="relu", kernel_initializer="he_normal", name=name)(
+        x
+    )
 
 
 def inception_module(
