@@ -169,6 +169,7 @@ ACTIVATIONS = [
     *(one(layers.Activation(name), 6, 5, 4, precision=PRECISION.get(name, np.float64)) for name in layers.ACTIVATIONS),
     one(layers.ReLU(), 6, 5, 4),
     one(layers.ReLU(6), 6, 5, 4),
+    one(layers.ReLU(1.5), 6, 5, 4),
     one(layers.ReLU(6.0, negative_slope=0.2), 6, 5, 4),
     one(layers.ReLU(1.5, 0.3, 0.5), 6, 5, 4),
     one(layers.ReLU(threshold=0.7), 6, 5, 4),

@@ -96,6 +96,7 @@ def compare_with_keras(example, dtype, training):
         for name, reference in references.items():
             assert side[name].shape == reference.shape
             scale, length = scales.get(name, np.abs(reference)), lengths.get(name, 1)
+            assert (scale >= (1 - 1e-6) * np.abs(reference)).all(), f"S of {name} must be at least its size"
             error = scaled_error(side[name], reference, scale, length=length, dtype=dtype)
             assert error <= 1, f"{name} of {whose}: scaled error {error:.3g}"
 
@@ -182,6 +183,38 @@ def changes(layer, weights, dy, kept, whole):
     with np.errstate(all="ignore"):
         found = gradients_of(layer, weights, dy, kept)
     return any(not np.array_equal(gradient, whole[name]) for name, gradient in found.items())
+
+
+@pytest.mark.parametrize(
+    ("keeps", "kinds"),
+    [
+        ((), [layers.Add(), layers.Subtract(), layers.Average(), layers.Concatenate(), layers.Flatten()]),
+        ((), [layers.Reshape((4,)), layers.ZeroPadding2D(), layers.Cropping2D(), layers.CenterCrop(2, 3)]),
+        (
+            (),
+            [layers.AveragePooling2D(2), layers.GlobalAveragePooling2D(), layers.UpSampling2D(), layers.Resizing(2, 3)],
+        ),
+        ((), [layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.Rescaling(2.0), layers.Activation("linear")]),
+        ((), [layers.BatchNormalization(scale=False, trainable=False), layers.TakeChannels((0,))]),
+        (
+            ("output",),
+            [layers.Activation(name) for name in ("relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "selu")],
+        ),
+        (("output",), [layers.ReLU(), layers.ReLU(6), layers.LeakyReLU(), layers.ELU(), layers.Softmax()]),
+        (("inputs",), [layers.ReLU(1.5), layers.ReLU(threshold=1), layers.ELU(-1), layers.PReLU(), layers.Dense(3)]),
+        (("inputs",), [layers.Activation(name) for name in ("gelu", "silu", "hard_sigmoid", "hard_silu")]),
+        (
+            ("inputs",),
+            [layers.Conv2D(3, 2), layers.DepthwiseConv2D(2), layers.SeparableConv2D(3, 2, activation="silu")],
+        ),
+        (("inputs",), [layers.BatchNormalization(), layers.LayerNormalization(), layers.LocalResponseNormalization()]),
+        (("inputs",), [layers.Multiply(), layers.Maximum(), layers.RadialBasis(3)]),
+        (("inputs", "output"), [layers.MaxPooling2D(), layers.DepthMaxPooling2D(2), layers.GlobalMaxPooling2D()]),
+        (("inputs", "output"), [layers.Conv2DTranspose(3, 2, activation="relu"), layers.Dense(3, "softmax")]),
+    ],
+)
+def test_no_layer_keeps_more_than_it_must(keeps, kinds):
+    assert [layer.keeps for layer in kinds] == [keeps] * len(kinds)
 
 
 @every_example

@@ -1,6 +1,7 @@
 """Normalization: Keras's layers, statistics of hard data, NaN and infinities, empty batches, and every error."""
 # ruff: noqa: E501 - a message is one line, here as for the user
 
+import inspect
 import warnings
 
 import keras
@@ -297,6 +298,16 @@ def test_moving_average(dtype):
         np.testing.assert_array_equal(step, same, strict=True)
         assert not np.shares_memory(step, same)
     assert moving.tolist() == [4, -2]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["batch_normalization", "batch_normalization_train", "layer_normalization", "local_response_normalization"],
+)
+def test_forward_and_backward_have_the_same_defaults(name):
+    forward, back = (inspect.signature(getattr(numpycnn.ops, n)).parameters for n in (name, f"{name}_backward"))
+    assert {k: back[k] for k in forward} == dict(forward)
+    assert list(back)[: len(forward) + 1] == ["dy", *forward]
 
 
 # Errors.

@@ -1,6 +1,7 @@
 """Pooling: NaN and infinities, ties, blocks, stand-ins for x, Keras's layers, and every error."""
 # ruff: noqa: E501 - a message is one line, here as for the user
 
+import inspect
 import tracemalloc
 import warnings
 
@@ -210,9 +211,9 @@ def test_gradients_are_fresh_and_inputs_whole(name, data):
     np.testing.assert_array_equal(x, x_before)
 
 
-@pytest.mark.parametrize(("name", "output"), [("avg_pool2d", (20, 30, 25, 8)), ("global_avg_pool2d", (20, 8))])
+@pytest.mark.parametrize(("name", "output"), [("avg_pool2d", (20, 60, 50, 16)), ("global_avg_pool2d", (20, 16))])
 def test_x_may_be_a_stand_in(name, output):
-    stand_in = np.broadcast_to(np.float32(0), (20, 60, 50, 8))
+    stand_in = np.broadcast_to(np.float32(0), (20, 120, 100, 16))
     back = getattr(numpycnn.ops, f"{name}_backward")
     dy = np.ones(output)
     expected = back(dy, np.ones(stand_in.shape))
@@ -257,6 +258,13 @@ def test_depth_is_tensorflows_own(case, size, dtype):
 def test_the_defaults_are_keras_own(name, layer):
     x = np.random.default_rng(0).normal(size=(2, 7, 8, 3)).astype(np.float32)
     np.testing.assert_allclose(getattr(numpycnn.ops, name)(x), layer(x), rtol=1e-6)
+
+
+@every_pool
+def test_forward_and_backward_have_the_same_defaults(name):
+    forward, back = (inspect.signature(getattr(numpycnn.ops, n)).parameters for n in (name, f"{name}_backward"))
+    assert {k: back[k] for k in forward} == dict(forward)
+    assert list(back)[: len(forward) + 1] == ["dy", *forward]
 
 
 def test_one_integer_stands_for_two():

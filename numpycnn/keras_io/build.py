@@ -1,6 +1,9 @@
 """A numpycnn model as a Keras model: the same layers, names, wiring and weights."""
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from numpycnn.keras_io.custom import custom_layers
@@ -73,13 +76,28 @@ def import_keras():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
-        import keras
-        import tensorflow  # noqa: F401
+        with _quiet() if "tensorflow" not in sys.modules else nullcontext():
+            import keras
+            import tensorflow  # noqa: F401
     except ImportError as error:
         raise ImportError(
             f'TensorFlow is needed: pip install "numpycnn-reference[tf]" (Python 3.11 to 3.13); {error}'
         ) from error
     return keras
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what TensorFlow's C++ writes to stderr about the machine, before it reads its log level, off the screen."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _keras_layer(layer: Layer, name: str, dtype: str, dropout: bool):

@@ -59,7 +59,7 @@ class LogSoftmax(Function):
 
 def softmax_scale(scale, y, axis: int = -1):
     """S of shares y: what is taken from x before the exponential, the largest of the axis, is rounded."""
-    return y * (1 + 2 * scale.max(axis=axis, keepdims=True, initial=0))
+    return y * (1 + 2 * scale.max(axis=axis, keepdims=True, initial=0)) + FLUSHED
 
 
 def softmax_gradient_scale(dy, y, axis: int = -1):
@@ -70,7 +70,11 @@ def softmax_gradient_scale(dy, y, axis: int = -1):
 
 def _inexact(y):
     """Shares, each larger by how far down the exponential that it is has been rounded."""
-    return y * (1 - np.log(np.maximum(y, np.finfo(y.dtype).tiny)))
+    return y * (1 - np.log(np.maximum(y, np.finfo(y.dtype).tiny))) + FLUSHED
+
+
+FLUSHED = float(np.finfo(np.float32).tiny / np.finfo(np.float32).eps)
+"""S of a share below float32's smallest normal number, which TensorFlow's kernels take for 0."""
 
 
 ACTIVATIONS: dict[str, Function] = {

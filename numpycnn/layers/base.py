@@ -148,7 +148,7 @@ class Layer:
         """The arguments of the Keras layer of the same name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
 
-    def __call__(self, *inputs):
+    def __call__(self, *inputs) -> Any:
         """Put this layer after symbolic tensors; gives its symbolic output, or a list where it has several."""
         if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
             inputs = tuple(inputs[0])

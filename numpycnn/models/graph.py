@@ -106,8 +106,8 @@ class Graph(Layer):
                 _add(flowing, tensor, dx)
             for key, gradient in found.weights.items():
                 _add(dweights, f"{name}/{key}", gradient)
-        unused = map(np.zeros_like, kept.extra["inputs"])
-        return Gradients(tuple(flowing.get(t, z) for t, z in zip(self.inputs, unused, strict=True)), dweights)
+        ends = zip(self.inputs, kept.extra["inputs"], strict=True)
+        return Gradients(tuple(flowing[t] if t in flowing else np.zeros_like(x) for t, x in ends), dweights)
 
     def run(self, weights, inputs, *, training=False, rng=None, visit: Callable | None = None):
         """Compute the graph once; `visit(node, arrays_in, step)` sees every node as it has run.

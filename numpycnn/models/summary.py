@@ -10,9 +10,8 @@ def print_summary(model: Model, console: Console | None = None) -> None:
     """Print a row for each layer: name and kind, output shape, parameters, and the layers it reads."""
     console = console or Console()
     table = Table(title=f"Model: {model.name or 'model'}", title_justify="left")
-    for heading, justify in (("Layer (type)", "left"), ("Output Shape", "left"), ("Param #", "right")):
-        table.add_column(heading, justify=justify, overflow="fold")
-    table.add_column("Connected to", overflow="fold")
+    for heading in ("Layer (type)", "Output Shape", "Param #", "Connected to"):
+        table.add_column(heading, justify="right" if heading == "Param #" else "left", overflow="fold")
     names, seen = model.node_names, set()
     sources = model.sources
     for tensor in model.inputs:

@@ -135,12 +135,12 @@ class Comparison:
                 sides.append(node.layer.call_backward(weights, wide, kept))
             scales = node.layer.gradient_scales(weights, wide[0], kept)
             products = wide[0].size * node.layer.sum_length(*node.input_shapes)
-            for place, *values in zip(node.inputs, *(s.inputs for s in (*sides, scales)), strict=True):
-                sums.setdefault(place, GradientSum()).add(*values, products)
+            for place, mine, ref, scale in zip(node.inputs, *(s.inputs for s in (*sides, scales)), strict=True):
+                sums.setdefault(place, GradientSum()).add(mine, ref, scale, products)
             for name in self._trainable(node.layer):
                 path = f"{self.model.names[node.layer]}/{name}"
-                values = [s.weights[name] for s in (*sides, scales)]
-                sums.setdefault(path, GradientSum()).add(*values, products)
+                mine, ref, scale = (s.weights[name] for s in (*sides, scales))
+                sums.setdefault(path, GradientSum()).add(mine, ref, scale, products)
         return sums
 
     def _kept(self, model: Model, node: Node, theirs: Recording):

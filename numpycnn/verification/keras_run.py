@@ -34,9 +34,8 @@ def record(form: KerasForm, inputs, dys=None, *, training: bool = False) -> Reco
         outputs = watched(arrays, training=training)
         ends = [outputs[tensors.index(tensor)] for tensor in dys]
     sources = [*arrays, *outputs[len(arrays) :]]
-    by_tensor, by_weight = tape.gradient(
-        ends, [sources, weights], output_gradients=[tf.constant(dy) for dy in dys.values()]
-    )
+    found: Any = tape.gradient(ends, [sources, weights], output_gradients=[tf.constant(dy) for dy in dys.values()])
+    by_tensor, by_weight = found
     return Recording(
         _numbers(tensors, outputs),
         {t: _array(g, y) for t, g, y in zip(tensors, by_tensor, outputs, strict=True)},

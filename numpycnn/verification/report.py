@@ -59,8 +59,8 @@ class Report:
         row = self.first_difference
         if row is None:
             outputs = sum(row.quantity == "output" for row in self.rows)
-            counts = f"{outputs} layer outputs and {len(self.rows) - outputs} gradients"
-            return f"holds: {self.model} in NumPy equals {self.against} in {counts}"
+            gradients = f" and {len(self.rows) - outputs} gradients" if outputs < len(self.rows) else ""
+            return f"holds: {self.model} in NumPy equals {self.against} in {outputs} layer outputs{gradients}"
         which = "numpycnn" if row.verdict == "ours differs" else self.against
         return (
             f"differs: {row.quantity} of {row.name} ({row.kind}) is the first that rounding does not explain; "
