@@ -149,6 +149,7 @@ NORMALIZATION = [
     one(layers.BatchNormalization(scale=False), 3, 4),
     one(layers.BatchNormalization(center=False, scale=False), 6, 5, 4),
     one(layers.BatchNormalization(trainable=False), 6, 5, 4),
+    one(layers.BatchNormalization(trainable=False, scale=False), 6, 5, 4),
     one(layers.LayerNormalization(), 6, 5, 4),
     one(layers.LayerNormalization(axis=(-2, -3), epsilon=0.1), 6, 5, 4),
     one(layers.LayerNormalization(axis=[3, 1], center=False, gamma_initializer="zeros"), 6, 5, 4),

@@ -10,11 +10,11 @@ import tensorflow as tf
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
-from numpycnn import layers
+from numpycnn import layers, ops
 from numpycnn.layers import InputLayer, Layer
 from numpycnn.layers.base import stand_in
 from numpycnn.verification.tolerances import scaled_error
-from reference_tests.layer_examples import BATCH, DROPOUT, EXAMPLES, given
+from reference_tests.layer_examples import BATCH, DROPOUT, EXAMPLES, Example, given
 from reference_tests.library.strategies import distinct
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=str)
@@ -44,6 +44,21 @@ def test_arguments_order_and_defaults_are_keras_s(kind):
     assert own == {name: theirs[name].default for name in own}
     missing = set(theirs) - set(own) - {"self", "kwargs", "name", "dtype"}
     assert not [name for name in missing if not name.endswith(("regularizer", "constraint")) and name not in NOT_OURS]
+
+
+@pytest.mark.parametrize(
+    ("kind", "op"),
+    [
+        (layers.LocalResponseNormalization, tf.nn.local_response_normalization),
+        (layers.LocalResponseNormalization, ops.local_response_normalization),
+        (layers.DepthMaxPooling2D, ops.depth_max_pool),
+    ],
+)
+def test_defaults_of_what_is_not_in_keras_are_those_of_the_op(kind, op):
+    defaults = {name: p.default for name, p in inspect.signature(op).parameters.items()}
+    own = {f.name: f.default for f in fields(kind) if f.name not in ("name", "trainable", "pool_size")}
+    assert own == {name: defaults[name] for name in own}
+    assert {layers.RadialBasis(3).kernel_initializer, layers.Dense(3).kernel_initializer} == {"glorot_uniform"}
 
 
 NOT_OURS = {
@@ -147,6 +162,23 @@ def stated(example, values, arrays, y, dy, training):
     references |= {f"d{prefix}{k}": dw for k, dw in gradients.weights.items() if prefix + k in trained}
     scales |= {f"d{i}": s for i, s in enumerate(found.inputs)}
     return references, scales | {f"d{prefix}{k}": s for k, s in found.weights.items()}, {"y": length, **lengths}
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu", "hard_silu"])
+def test_the_scale_of_a_gradient_knows_that_the_preactivation_was_rounded(activation):
+    """z is a small difference of large terms, and the slope is taken at the z that float32 has left of it."""
+    layer, dy = layers.Dense(1, activation, use_bias=False), np.ones((1, 1))
+    x, weights = np.float32([[30000.1, -30000.0]]), {"kernel": np.float32([[1.1], [1.1]])}
+    wide = {"kernel": weights["kernel"].astype(np.float64)}
+    kept = Example(layer, ((2,),)).kept(wide, [x.astype(np.float64)])
+    reference, scale = (of(wide, dy, kept).inputs[0] for of in (layer_backward(layer), layer.gradient_scales))
+    narrow = layer_backward(layer)(weights, np.float32(dy), Example(layer, ((2,),)).kept(weights, [x])).inputs[0]
+    assert scaled_error(narrow, reference, scale, length=2) <= 1
+    assert scaled_error(narrow, reference, np.abs(reference), length=2) > 1
+
+
+def layer_backward(layer):
+    return lambda weights, dy, kept: layer.call_backward(weights, (dy,), kept)
 
 
 @every_example

@@ -47,6 +47,11 @@ def test_nan_reaches_what_looks_at_it(case, data):
         np.testing.assert_array_equal(resize(x, **case.options), np.where(touched, infinity, y))
 
 
+def test_between_two_infinities_is_nan_without_a_warning():
+    y = resize(np.array([np.inf, -np.inf]).reshape(1, 1, 2, 1), (1, 4)).ravel()
+    np.testing.assert_array_equal(y, [np.inf, np.nan, np.nan, -np.inf])
+
+
 @given(up_sampling_cases(), st.sampled_from(DTYPES))
 def test_up_sampling_by_nearest_repeats(case, dtype):
     x, (rows, columns) = case.arrays["x"].astype(dtype), case.options["size"]
@@ -93,18 +98,20 @@ def test_sums_are_wider_than_float16():
 
 
 X = np.zeros((2, 5, 4, 3))
+AXES = "x must have the axes (batch, height, width, channels); got x (5, 4, 3)."
+PAIR = "size must be one integer or two (height, width)"
 ERRORS = [
-    (resize, (X[0], 3), ValueError, "resize: x must have the axes (batch, height, width, channels); got x (5, 4, 3)."),
+    (resize, (X[0], 3), ValueError, f"resize: {AXES}"),
     (resize, (X[:, :0], 3), ValueError, "resize: x must have at least one pixel; got x (2, 0, 4, 3)."),
     (resize, (X, 0), ValueError, "resize: size must be at least 1; got size 0."),
     (resize, (X, (3, 2.5)), TypeError, "resize: size must be an integer; got size 2.5."),
-    (resize, (X, (3, 2, 1)), ValueError, "resize: size must be one integer or two (height, width); got size (3, 2, 1)."),
+    (resize, (X, (3, 2, 1)), ValueError, f"resize: {PAIR}; got size (3, 2, 1)."),
     (resize, (X.astype(str), 3), TypeError, "resize: x must be float16, float32, float64 or integer; got x <U32."),
     (
         resize_backward, (np.zeros((2, 6, 7, 3)), X, (7, 6)), ValueError,
         "resize_backward: dy must have the shape of the output, (2, 7, 6, 3); got dy (2, 6, 7, 3).",
     ),
-    (up_sampling2d, (X[0],), ValueError, "up_sampling2d: x must have the axes (batch, height, width, channels); got x (5, 4, 3)."),
+    (up_sampling2d, (X[0],), ValueError, f"up_sampling2d: {AXES}"),
     (up_sampling2d, (X[:, :, :0],), ValueError, "up_sampling2d: x must have at least one pixel; got x (2, 5, 0, 3)."),
     (up_sampling2d, (X, 0), ValueError, "up_sampling2d: size must be at least 1; got size 0."),
     (

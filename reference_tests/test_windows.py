@@ -157,8 +157,8 @@ def test_block_borders_change_no_bit(name, data):
 
 @pytest.mark.parametrize("name", ["conv2d", "depthwise_conv2d", "conv2d_transpose"])
 def test_sums_over_blocks_are_wider_than_float16(name, monkeypatch):
-    """4096 + 1 is no float16: block by block a sum of ones would stop at 2048."""
-    monkeypatch.setattr(windows, "BLOCK_BYTES", 64)
+    """2048 + 1 is no float16: a sum of ones, one output a block, would stop there."""
+    monkeypatch.setattr(windows, "BLOCK_BYTES", 1)
     x, kernel = np.ones((2, 32, 64, 1), np.float16), np.ones((1, 1, 1, 1), np.float16)
     dx, dkernel, dbias = getattr(numpycnn.ops, f"{name}_backward")(x, x, kernel)
     assert np.all(dx == 1)

@@ -89,6 +89,9 @@ class PReLU(Layer):
         dx, dalpha = ops.prelu_backward(dy, kept.input, weights["alpha"])
         return Gradients((dx,), {"alpha": dalpha})
 
+    def output_scale(self, weights, inputs, *, training=False):
+        return np.abs(inputs[0]) * np.maximum(1, np.abs(weights["alpha"]))
+
 
 @dataclass(frozen=True, eq=False)
 class ELU(SingleOp):

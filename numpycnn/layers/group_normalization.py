@@ -109,7 +109,8 @@ class StandardizedConv2D(Conv2D):
         found = self._plain.gradient_scales(self._sizes(weights), dy, kept)
         kernel, dkernel = weights["kernel"][None], found.weights["kernel"][None]
         (dkernel,) = self._within_filters.gradient_scales({}, dkernel, Kept((kernel,), (kernel,), {})).inputs
-        return Gradients(found.inputs, {**found.weights, "kernel": dkernel[0]})
+        longer = prod(kernel.shape[:-1]) / max(1, dy.size // self.filters)  # sums over weights than over pixels
+        return Gradients(found.inputs, {**found.weights, "kernel": dkernel[0] * max(1, longer) ** 0.5})
 
     def _sizes(self, weights):
         """What the standardized kernel is the difference of, and the other weights without signs."""

@@ -87,14 +87,12 @@ def inception_v3(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
     return _network("inception_v3", steps, classes, input_shape)
 
 
-def inception_v4(classes: int = 1000, input_shape=(299, 299, 3), *, repeats=(4, 7, 3)) -> Model:
+def inception_v4(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
     """Inception-v4: a stem that forks, then 4, 7 and 3 modules of three kinds, with reductions between them.
 
     42,679,816 parameters that train, as in timm, and 63,136 moving statistics. TF-Slim's batch normalization has no
     gamma: 31,568 fewer. The order in which an asymmetric pair stands (1x7 before 7x1 or after) is that of the released
     network; some of the figures have it the other way round.
-
-    Args: repeats: how many modules of each kind.
 
     Source: Szegedy et al., Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning,
         arXiv:1602.07261, figures 3 to 9.
@@ -130,27 +128,25 @@ def inception_v4(classes: int = 1000, input_shape=(299, 299, 3), *, repeats=(4, 
             [box(64, 1), box(64, (1, 7)), box(64, (7, 1)), box(96, 3, padding="valid")],
         ),
         "stem6": fork([down(192, 3)], [MAX]),
-        **_repeated("inception_a", a, repeats[0]),
+        **_repeated("inception_a", a, 4),
         "reduction_a": fork([down(384, 3)], [box(192, 1), box(224, 3), down(256, 3)], [MAX]),  # figure 7
-        **_repeated("inception_b", b, repeats[1]),
+        **_repeated("inception_b", b, 7),
         "reduction_b": fork(  # figure 8
             [box(192, 1), down(192, 3)],
             [box(256, 1), box(256, (1, 7)), box(320, (7, 1)), down(320, 3)],
             [MAX],
         ),
-        **_repeated("inception_c", c, repeats[2]),
+        **_repeated("inception_c", c, 3),
     }
     return _network("inception_v4", steps, classes, input_shape, dropout=0.2)
 
 
-def inception_resnet_v2(classes: int = 1000, input_shape=(299, 299, 3), *, repeats=(10, 20, 10)) -> Model:
+def inception_resnet_v2(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
     """Inception-ResNet-v2: 10, 20 and 10 inception modules of three kinds, each added, scaled down, to its input.
 
     55,873,736 parameters, of which 55,813,192 train, as in Keras, whose layers have the same order. It is the network
     that Google released: the paper's has the stem of Inception-v4, 5, 10 and 5 modules, and 384, 1154 and 2048 maps
     that they are added to, for 320, 1088 and 2080 here. The paper's dropout before the last layer is left out.
-
-    Args: repeats: how many modules of each kind.
 
     Source: Szegedy et al., arXiv:1602.07261, figures 15 to 20, and section 3.3 for the scaling of residuals.
     """
@@ -173,17 +169,17 @@ def inception_resnet_v2(classes: int = 1000, input_shape=(299, 299, 3), *, repea
             [box(64, 1), box(96, 3), box(96, 3)],
             [AVERAGE, box(64, 1)],
         ),
-        **_repeated("block35", block(scaled_residual, a, 0.17), repeats[0]),
+        **_repeated("block35", block(scaled_residual, a, 0.17), 10),
         "mixed_6a": fork([down(384, 3)], [box(256, 1), box(256, 3), down(384, 3)], [MAX]),
-        **_repeated("block17", block(scaled_residual, b, 0.1), repeats[1]),
+        **_repeated("block17", block(scaled_residual, b, 0.1), 20),
         "mixed_7a": fork(
             [box(256, 1), down(384, 3)],
             [box(256, 1), down(288, 3)],
             [box(256, 1), box(288, 3), down(320, 3)],
             [MAX],
         ),
-        **_repeated("block8", block(scaled_residual, c, 0.2), repeats[2] - 1),
-        f"block8_{repeats[2]}": block(scaled_residual, c, 1.0, relu=False),
+        **_repeated("block8", block(scaled_residual, c, 0.2), 9),
+        "block8_10": block(scaled_residual, c, 1.0, relu=False),
         "conv_7b": box(1536, 1),
     }
     return _network("inception_resnet_v2", steps, classes, input_shape)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from numpycnn.layers import Dense, GlobalAveragePooling2D, Input
-from numpycnn.models.blocks import bn_relu, conv, max_pool, preactivation_bottleneck
+from numpycnn.models.blocks import conv, max_pool, preactivation_bottleneck
+from numpycnn.models.blocks.residual import keras_bn_relu
 from numpycnn.models.model import Model
 
 __all__ = ["resnet50_v2", "resnet101_v2", "resnet152_v2"]
-
-EPSILON = 1.001e-5
 
 
 def resnet50_v2(classes: int = 1000, input_shape=(224, 224, 3)) -> Model:
@@ -39,5 +38,5 @@ def _resnet_v2(name: str, units: Sequence[int], classes: int, input_shape) -> Mo
         for number in range(count):
             strides = 2 if stage < 3 and number == count - 1 else 1
             x = preactivation_bottleneck(x, 64 * 2**stage, strides=strides, name=f"conv{stage + 2}_{number + 1}")
-    x = GlobalAveragePooling2D(name="pool5")(bn_relu(x, epsilon=EPSILON, name="post"))
+    x = GlobalAveragePooling2D(name="pool5")(keras_bn_relu(x, name="post"))
     return Model(inputs, Dense(classes, activation="softmax", name="predictions")(x), name=name)

@@ -137,7 +137,7 @@ def prelu_backward(dy, x, alpha):
     _check_alpha("prelu_backward", x, alpha)
     check_shape("prelu_backward", x.shape, "the shape of x", dy=dy)
     wide = widened(dy)
-    dx = np.where(x > 0, wide, np.where(x < 0, alpha * wide, 0))
+    dx = wide * ((x > 0) + alpha * (x < 0))
     dalpha = unbroadcast(wide * np.minimum(x, 0), alpha.shape)
     return np.asarray(dx, x.dtype), np.asarray(dalpha, x.dtype)
 
@@ -155,7 +155,7 @@ def elu(x, alpha=1.0):
     (x,) = present("elu", x=x)
     alpha = real("elu", "alpha", alpha)
     wide = widened(x)
-    return np.asarray(np.where(wide > 0, wide, alpha * np.expm1(np.minimum(wide, 0))), x.dtype)
+    return np.asarray(np.maximum(wide, 0) + alpha * np.expm1(np.minimum(wide, 0)), x.dtype)
 
 
 @ieee
@@ -167,10 +167,10 @@ def elu_backward(dy, x, alpha=1.0, *, y=None):
     dtype, dy, x, y = gradient_arguments("elu_backward", dy, x, y)
     alpha = real("elu_backward", "alpha", alpha)
     if y is not None and alpha >= 0:
-        return np.asarray(dy * np.where(y > 0, 1, y + alpha), dtype)
+        return np.asarray(dy * _pieces(y > 0, 1, np.minimum(y, 0) + alpha), dtype)
     if x is None:
         fail("elu_backward", "y alone gives the gradient only where alpha is at least 0; give x", alpha=alpha)
-    return np.asarray(dy * np.where(x > 0, 1, alpha * np.exp(np.minimum(x, 0))), dtype)
+    return np.asarray(dy * _pieces(x > 0, 1, alpha * np.exp(np.minimum(x, 0))), dtype)
 
 
 @ieee
@@ -185,7 +185,7 @@ def selu(x):
     """
     (x,) = present("selu", x=x)
     wide = widened(x)
-    y = np.where(wide > 0, SELU_SCALE * wide, SELU_SCALE * SELU_ALPHA * np.expm1(np.minimum(wide, 0)))
+    y = SELU_SCALE * np.maximum(wide, 0) + SELU_SCALE * SELU_ALPHA * np.expm1(np.minimum(wide, 0))
     return np.asarray(y, x.dtype)
 
 
@@ -198,8 +198,8 @@ def selu_backward(dy, x, *, y=None):
     dtype, dy, x, y = gradient_arguments("selu_backward", dy, x, y)
     lowest = SELU_SCALE * SELU_ALPHA
     if y is not None:
-        return np.asarray(dy * np.where(y < 0, y + lowest, SELU_SCALE), dtype)
-    return np.asarray(dy * np.where(x < 0, lowest * np.exp(np.minimum(x, 0)), SELU_SCALE), dtype)
+        return np.asarray(dy * _pieces(y >= 0, SELU_SCALE, np.minimum(y, 0) + lowest), dtype)
+    return np.asarray(dy * _pieces(x >= 0, SELU_SCALE, lowest * np.exp(np.minimum(x, 0))), dtype)
 
 
 def _relu(op, x, max_value, negative_slope, threshold):
@@ -224,13 +224,18 @@ def _relu_backward(op, dy, x, max_value, negative_slope, threshold, y):
             )
             fail(op, rule + "; give x", threshold=threshold, negative_slope=slope, max_value=limit)
         x = y  # of the same sign, and below 6 where x is
-    above, below = x > threshold, x < threshold
-    if limit is None and threshold == 0:
-        below = ~above
-    elif limit is not None:
+    above = x > threshold
+    if limit is not None:
         above &= (x < limit) if limit == 6 and threshold == 0 else (x >= 0) & (x <= limit)
-    dx = np.where(above, dy, 0)
-    return np.asarray(np.where(below, slope * dy, dx) if slope else dx, dtype)
+    if not slope:
+        return np.asarray(dy * above, dtype)
+    below = ~above if limit is None and threshold == 0 else x < threshold
+    return np.asarray(dy * (above + np.multiply(below, slope, dtype=dy.dtype)), dtype)
+
+
+def _pieces(upper, slope, below):
+    """A number where `upper`, and the finite `below` elsewhere: two products, many times faster than np.where."""
+    return below * ~upper + np.multiply(upper, slope, dtype=below.dtype)
 
 
 def _line(op, dtype, max_value, negative_slope, threshold):

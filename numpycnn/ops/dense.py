@@ -159,9 +159,7 @@ def reshape_backward(dy, x, target_shape):
     """dx is dy in the shape of x.   Args: of x only the shape counts."""
     (dy,) = present("reshape_backward", dy=dy)
     shape = np.shape(x)
-    check_shape(
-        "reshape_backward", reshaped("reshape_backward", shape, target_shape), "the shape of the output", dy=dy
-    )
+    check_shape("reshape_backward", reshaped("reshape_backward", shape, target_shape), "the shape of the output", dy=dy)
     return dy.reshape(shape).copy()
 
 

@@ -121,12 +121,15 @@ def maximum_backward(dy, *inputs):
     Returns: a gradient for each input, summed over repeated axes.
     """
     inputs, dy = _with_gradient("maximum_backward", dy, inputs)
-    y, winner = inputs[0], np.zeros(dy.shape, np.intp)
-    for k, x in enumerate(inputs[1:], 1):
-        winner[~np.broadcast_to(y >= x, dy.shape)] = k
+    y, larger = inputs[0], [True]  # for each input where it is larger than those before it
+    for x in inputs[1:]:
+        larger.append(~(y >= x))
         y = np.maximum(y, x)
-    shares = (unbroadcast(np.where(winner == k, dy, 0), x.shape) for k, x in enumerate(inputs))
-    return tuple(np.asarray(share, dy.dtype) for share in shares)
+    left, gradients = np.ones(dy.shape, bool), []
+    for x, wins in zip(inputs[::-1], larger[::-1], strict=True):
+        gradients.append(np.asarray(unbroadcast(np.where(left & wins, dy, 0), x.shape), dy.dtype))
+        left &= np.logical_not(wins)
+    return tuple(gradients[::-1])
 
 
 @ieee

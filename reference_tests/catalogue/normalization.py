@@ -157,7 +157,7 @@ def local_response_gradient_scale(dy, case: Case):
     return dy / s ** o["beta"] + 2 * o["alpha"] * o["beta"] * x * (dy * x / s ** (o["beta"] + 1) @ near)
 
 
-STATISTICS = {"length": averaged, "constant": ELEMENTWISE, "keywords": ("gamma", "beta")}
+STATISTICS = {"length": averaged, "keywords": ("gamma", "beta")}
 
 OPS = [
     Op(

@@ -54,7 +54,7 @@ def bottleneck_unit(
     main = main if gate is None else gate(main, name=f"{name}_gate")
     same_size = strides == 1 and x.shape[-1] == 4 * filters
     skip = x if same_size else conv_bn(x, 4 * filters, 1, strides=strides, relu=False, name=f"{name}_skip")
-    return ReLU(name=f"{name}_out")(Add(name=f"{name}_add")(main, skip))
+    return ReLU(name=f"{name}_out")(Add(name=f"{name}_add")(skip, main))
 
 
 def preactivation_unit(
@@ -70,7 +70,7 @@ def preactivation_unit(
     main = conv(main, filters, 3, name=f"{name}_2_conv")
     same_size = strides == 1 and x.shape[-1] == filters
     skip = x if same_size else conv(before, filters, 1, strides=strides, name=f"{name}_skip_conv")
-    return Add(name=f"{name}_add")(main, skip)
+    return Add(name=f"{name}_add")(skip, main)
 
 
 def preactivation_bottleneck(
@@ -102,4 +102,4 @@ def preactivation_bottleneck(
         skip = conv(before, 4 * filters, 1, strides=strides, use_bias=use_bias, name=f"{name}_skip_conv")
     else:
         skip = x if strides == 1 else MaxPooling2D(1, strides, name=f"{name}_skip_pool")(x)
-    return Add(name=f"{name}_add")(main, skip)
+    return Add(name=f"{name}_add")(skip, main)
