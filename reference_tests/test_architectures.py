@@ -1,5 +1,7 @@
 """Networks from LeNet-5 to ResNet v2: counts, the tables of their papers, keras.applications, TensorFlow by layer."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,15 @@ import pytest
 from numpycnn import count, models, ops, verify
 from numpycnn.layers import Conv2D, Dropout, Input
 from numpycnn.models import Model
-from numpycnn.models.blocks import conv, max_pool
+from numpycnn.models.blocks import (
+    bottleneck_unit,
+    conv,
+    inception_module,
+    max_pool,
+    preactivation_bottleneck,
+    preactivation_unit,
+    residual_unit,
+)
 from numpycnn.models.lenet import squashed
 
 SEED = 5
@@ -445,30 +455,31 @@ def test_another_version_is_one_clear_error(make):
 
 
 @pytest.mark.parametrize(
-    ("name", "theirs"), [("vgg16", "VGG16"), ("resnet50", "ResNet50"), ("resnet50_v2", "ResNet50V2")]
+    ("name", "theirs", "last"),
+    [("vgg16", "VGG16", "fc7_dropout"), ("resnet50", "ResNet50", "pool5"), ("resnet50_v2", "ResNet50V2", "pool5")],
 )
-def test_predictions_equal_keras_applications(name, theirs):
-    """Keras's weights fit in Keras's own order, and the predictions are equal. The sides differ in length."""
+def test_features_and_predictions_equal_keras_applications(name, theirs, last):
+    """Weights fit in Keras's own order, and what they give is equal. The sides differ in length."""
     shape = (46, 38, 3)
     application = getattr(keras.applications, theirs)(weights=None, classes=7, input_shape=shape)
-    ours = getattr(models, name)(classes=7, input_shape=shape)
-    rng = np.random.default_rng(SEED)
-    application.set_weights([lively(rng, weight.path, weight.numpy()) for weight in application.weights])
-    ours.set_weights(application.get_weights())
+    ours, rng = getattr(models, name)(classes=7, input_shape=shape), np.random.default_rng(SEED)
+    enliven(ours, rng)
+    application.set_weights(ours.get_weights())
     x = rng.normal(size=(2, *shape)).astype(np.float32)
-    expected = application(x, training=False).numpy()
-    assert np.ptp(expected[0] - expected[1]) > 1e-3, "two images that are alike would tell nothing"
-    assert 0.1 < expected.max() < 0.99, "a saturated softmax would hide most"
-    np.testing.assert_allclose(ours.predict(x), expected, atol=1e-5)
+    features, predictions = keras.Model(application.input, [application.layers[-1].input, application.output])(x)
+    found, largest = ours.activations(x), np.abs(features).max()
+    assert np.abs(features[0] - features[1]).max() > 0.05 * largest, "two images that are alike would tell nothing"
+    np.testing.assert_allclose(found[last], features, atol=1e-5 * largest)
+    np.testing.assert_allclose(found[ours.names[ours.layers[-1]]], predictions, atol=1e-3)
 
 
-def lively(rng, path: str, value: np.ndarray) -> np.ndarray:
-    """Nothing is 0 or 1 that an error could hide behind; all else as drawn, the last layer's small."""
-    if path.endswith(("gamma", "moving_variance")):
-        return rng.uniform(0.7, 1.3, value.shape)
-    if path.endswith(("beta", "moving_mean", "bias")):
-        return rng.uniform(-0.3, 0.3, value.shape)
-    return value
+def enliven(model: Model, rng) -> None:
+    """Put something else in the place of zeros and ones, which errors could hide behind."""
+    for variable in model.weights:
+        if variable.name.endswith(("gamma", "moving_variance")):
+            variable.assign(rng.uniform(0.7, 1.3, variable.shape))
+        if variable.name.endswith(("beta", "moving_mean", "bias")):
+            variable.assign(rng.uniform(-0.3, 0.3, variable.shape))
 
 
 # Every layer and gradient against TensorFlow.
@@ -478,14 +489,13 @@ VERIFIED = [
     ("lenet5_original", {}, (32, 33, 1)),
     ("alexnet", {"groups": 2}, (67, 75, 3)),
     ("googlenet", {"auxiliary": True}, (80, 81, 3)),
-    ("vgg16", {}, (32, 33, 3)),
     ("resnet50", {"version": "v1.5"}, (32, 33, 3)),
     ("resnet50_v2", {}, (32, 33, 3)),
-    ("wide_resnet28_10", {}, (8, 5, 3)),
 ]
 
 LARGE = [
     ("alexnet", {}, (67, 75, 3)),
+    ("vgg16", {}, (32, 33, 3)),
     ("vgg19", {}, (32, 33, 3)),
     ("resnet18", {}, (33, 41, 3)),
     ("resnet50", {}, (33, 41, 3)),
@@ -493,6 +503,7 @@ LARGE = [
     ("resnet152", {}, (33, 32, 3)),
     ("resnet101", {"version": "v1.5"}, (33, 32, 3)),
     ("resnet152", {"version": "v1.5"}, (33, 32, 3)),
+    ("wide_resnet28_10", {}, (8, 5, 3)),
     ("wide_resnet50_2", {}, (33, 32, 3)),
     ("resnet101_v2", {}, (33, 32, 3)),
     ("resnet152_v2", {}, (33, 32, 3)),
@@ -511,9 +522,36 @@ def test_outputs_and_gradients_of_large_networks_equal_tensorflow(row):
 
 
 def agrees_with_tensorflow(name, options, shape):
-    model, rng = built(name, options, classes=5, input_shape=shape), np.random.default_rng(SEED)
-    for variable in model.weights:
-        variable.assign(lively(rng, variable.name, variable.value))
-    report = verify(model, rng.normal(size=(2, *shape)))
+    agrees(built(name, options, classes=5, input_shape=shape))
+
+
+BLOCKS = {
+    "residual": (residual_unit, {"filters": 5}),
+    "residual, smaller": (residual_unit, {"filters": 7, "strides": 2}),
+    "bottleneck": (bottleneck_unit, {"filters": 3, "widening": 2}),
+    "bottleneck, smaller": (bottleneck_unit, {"filters": 3, "strides": 2}),
+    "bottleneck, smaller in the middle": (bottleneck_unit, {"filters": 3, "strides": 2, "stride_on_3x3": True}),
+    "pre-activation": (preactivation_unit, {"filters": 12, "dropout": 0.3}),
+    "pre-activation, smaller": (preactivation_unit, {"filters": 7, "strides": 2}),
+    "pre-activation bottleneck": (preactivation_bottleneck, {"filters": 3}),
+    "pre-activation bottleneck, smaller": (preactivation_bottleneck, {"filters": 3, "strides": 2}),
+    "pre-activation bottleneck, wider": (preactivation_bottleneck, {"filters": 5, "strides": 2}),
+    "inception": (partial(inception_module, f_1x1=2, reduce_3x3=3, f_3x3=4, reduce_5x5=5, f_5x5=6, pool=7), {}),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_blocks_equal_tensorflow(name):
+    """Between two layers, so that what comes in has a gradient; 12 channels are 4 times 3 filters."""
+    block, options = BLOCKS[name]
+    inputs = Input((9, 8, 3))
+    x = conv(inputs, 12, 3, name="before")
+    agrees(Model(inputs, conv(block(x, name="block", **options), 5, 1, name="after")))
+
+
+def agrees(model: Model):
+    rng = np.random.default_rng(SEED)
+    enliven(model, rng)
+    report = verify(model, rng.normal(size=(2, *model.inputs[0].shape)))
     assert report.holds, report.summary
     assert sum(row.quantity == "output" for row in report.rows) == len(model.nodes)

@@ -157,6 +157,10 @@ def test_the_global_maximum_of_nan_and_infinities_is_tensorflows(window):
     np.testing.assert_array_equal(dx, tape.gradient(y, x))
 
 
+def test_an_infinite_gradient_of_the_global_maximum_goes_to_the_maximum_alone():
+    assert global_max_pool2d_backward([[INF]], row(1, 3, 2)).ravel().tolist() == [0, INF, 0]
+
+
 # What the generic tests do not reach.
 
 
