@@ -118,18 +118,24 @@ def test_predictions_equal_keras_applications(name, theirs, shape):
     """Keras's weights fit in Keras's own order, and give the same features and predictions."""
     built = getattr(keras.applications, theirs)(weights=None, classes=7, input_shape=shape)
     rng = np.random.default_rng(5)
-    built.set_weights([lively(rng, w.path, w.shape) for w in built.weights])
+    values = [lively(rng, w.path, w.shape) for w in built.weights]
+    built.set_weights(values)
+    x = rng.normal(size=(2, *shape)).astype(np.float32)
+    pool = next(layer for layer in reversed(built.layers) if isinstance(layer, keras.layers.GlobalAveragePooling2D))
+    features = keras.Model(built.input, pool.output)(x, training=False).numpy().reshape(2, -1)
+    values[-2] /= (features**2).mean() ** 0.5  # so that the softmax is not saturated
+    head = keras.Model(pool.output, built.output)
+    head.set_weights(values[-2:])
+    predictions = head(features.reshape(2, *pool.output.shape[1:]), training=False).numpy()
     ours = getattr(models, name)(classes=7, input_shape=shape)
     assert parameters(ours)[0] == built.count_params()
-    values = built.get_weights()
     if name == "mobilenet":
         values[-2] = values[-2][0, 0]
     ours.set_weights(values)
-    x = rng.normal(size=(2, *shape)).astype(np.float32)
-    pool = next(layer for layer in reversed(built.layers) if isinstance(layer, keras.layers.GlobalAveragePooling2D))
-    features, predictions = keras.Model(built.input, [pool.output, built.output])(x, training=False)
-    close(ours.activations(x)["avg_pool"], np.asarray(features).reshape(2, -1))
-    close(ours.predict(x), np.asarray(predictions))
+    outputs = ours.activations(x)
+    for our, their in ((outputs["avg_pool"], features), (outputs["predictions"], predictions)):
+        assert np.abs(their[0] - their[1]).max() > 1e-3 * np.abs(their).max()  # the same for all images tells nothing
+        assert np.abs(our - their).max() <= 1e-4 * np.abs(their).max()
 
 
 def lively(rng, path: str, shape) -> np.ndarray:
@@ -138,13 +144,6 @@ def lively(rng, path: str, shape) -> np.ndarray:
         taps = shape[:2] if shape[-1] == 1 else shape[:-1]  # a depthwise kernel sums over no channels
         return rng.standard_normal(shape, np.float32) * np.float32((2 / np.prod(taps)) ** 0.5)
     return rng.uniform(0.7, 1.3, shape) if path.endswith(("gamma", "variance")) else rng.uniform(-0.3, 0.3, shape)
-
-
-def close(ours, theirs) -> None:
-    """To 1e-4 of the largest; numbers that hardly differ from image to image would tell nothing."""
-    assert ours.shape == theirs.shape
-    assert np.abs(theirs[0] - theirs[1]).max() > 1e-2 * np.abs(theirs).max()
-    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
 
 
 # Every kind of block, in its place in the network, against TensorFlow: outputs, gradients of inputs and weights.

@@ -28,7 +28,7 @@ from numpycnn.ops import (
 )
 from reference_tests.catalogue.pooling import depth_cases, global_cases, pool_cases, tf_max_pool
 from reference_tests.library.cases import Case
-from reference_tests.library.strategies import DTYPES, with_specials
+from reference_tests.library.strategies import DTYPES, STORAGES, stored_otherwise, with_specials
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 seeds = st.integers(0, 2**32 - 1)
@@ -322,6 +322,14 @@ def test_a_gradient_is_summed_wider_than_float16(name):
 def test_a_long_global_sum_in_float32_stays_exact_to_a_rounding():
     x = np.full((1, 500, 400, 1), 0.1, np.float32)
     np.testing.assert_allclose(global_avg_pool2d(x), 0.1, rtol=2e-6)
+
+
+@every_pool
+@pytest.mark.parametrize("how", STORAGES)
+def test_large_images_do_not_depend_on_the_storage(name, how):
+    x = np.random.default_rng(0).normal(size=(2, 90, 70, 6)).astype(np.float32)
+    forward, _ = of(name, Case({}, {"pool_size": 5} if "global" not in name else {}))
+    np.testing.assert_array_equal(forward(stored_otherwise(x, how)), forward(x))
 
 
 # Errors.

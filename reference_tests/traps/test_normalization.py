@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpycnn.ops import (
     batch_normalization,
     batch_normalization_train,
+    group_normalization,
     layer_normalization,
     local_response_normalization,
     moving_average,
@@ -62,12 +63,17 @@ def test_row_25_epsilon_of_layer_normalization():
     """1e-3 in Keras, 1e-5 in PyTorch; Keras's group normalization has 1e-3 and 32 groups."""
     layer = keras.layers.LayerNormalization()
     assert layer.epsilon == default(layer_normalization, "epsilon") == 1e-3
-    assert keras.layers.GroupNormalization().epsilon == 1e-3
-    assert keras.layers.GroupNormalization().groups == 32
+    groups = keras.layers.GroupNormalization()
+    assert groups.epsilon == default(group_normalization, "epsilon") == 1e-3
+    assert groups.groups == default(group_normalization, "groups") == 32
     x = np.array([[-0.1, 0.1]])  # a variance of 0.01
     np.testing.assert_allclose(layer_normalization(x), [[-0.953463, 0.953463]], rtol=1e-6)
     np.testing.assert_allclose(layer(x), layer_normalization(x), rtol=1e-5)
     np.testing.assert_allclose(layer_normalization(x, epsilon=1e-5), [[-0.999500, 0.999500]], rtol=1e-6)
+    x = np.tile(x, 32)  # 32 groups of two channels
+    np.testing.assert_allclose(group_normalization(x), np.tile([[-0.953463, 0.953463]], 32), rtol=1e-6)
+    np.testing.assert_allclose(groups(x), group_normalization(x), rtol=1e-5)
+    np.testing.assert_allclose(group_normalization(x, epsilon=1e-5), np.tile([[-0.999500, 0.999500]], 32), rtol=1e-6)
 
 
 def test_row_26_the_scale_of_local_response_normalization():
