@@ -42,3 +42,15 @@ def test_links_are_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("[a](b.md) `x[0](c.md)` ![d](e.png)\n```\n[f](g.md)\n```\n[h](https://i.org) [j](k.md#l) [m](#n)\n")
     assert links(page) == ["b.md", "e.png", "k.md"]
+
+
+def test_the_table_of_networks_is_what_count_says_of_each():
+    from numpycnn import count
+    from numpycnn.cli.targets import model_functions
+
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`[^|]*\| ([\d,]+) \| ([\d,]+) \|$", text, re.M)
+    counted = {name: count(make()) for name, make in model_functions().items()}
+    assert {name: (f"{c.params.total:,}", f"{c.macs:,}") for name, c in counted.items()} == {
+        name: (params, macs) for name, params, macs in rows
+    }

@@ -330,6 +330,8 @@ def test_large_images_do_not_depend_on_the_storage(name, how):
     x = np.random.default_rng(0).normal(size=(2, 90, 70, 6)).astype(np.float32)
     forward, _ = of(name, Case({}, {"pool_size": 5} if "global" not in name else {}))
     np.testing.assert_array_equal(forward(stored_otherwise(x, how)), forward(x))
+    channels_first = np.ascontiguousarray(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(forward(channels_first), forward(x))
 
 
 # Errors.
