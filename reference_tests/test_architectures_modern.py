@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from numpycnn import models, verify
+from numpycnn import models, ops, verify
+from numpycnn.layers import Input
 from numpycnn.models import Model
+from numpycnn.models.blocks import squeeze_excite
+
+RNG = np.random.default_rng(5)
 
 
 def parameters(model: Model) -> tuple[int, int]:
@@ -85,6 +89,8 @@ def excitations(model: Model) -> int:
         ("densenet121", 2_834_161_664),  # issue 3
         ("mobilenet", 568_740_352),  # table 8 of the paper: 569 million
         ("inception_v4", 12_253_974_624),  # timm's table: 12.28 thousand million
+        ("se_resnet50", 3_857_973_248 + 2_514_944),  # Keras's ResNet50 (issue 3), and the excitations' kernels
+        ("bit_resnet50x1", 4_089_184_256),  # torchvision's resnet50, whose convolutions are of the same sizes
     ],
 )
 def test_macs(name, macs):
@@ -98,6 +104,62 @@ def test_classes_change_the_last_layer_only(name):
     assert ten.outputs[0].shape == (10,)
     features = thousand.weight_specs()["predictions/kernel"].shape[0]
     assert parameters(thousand)[0] - parameters(ten)[0] == 990 * (features + 1)
+
+
+# Blocks that no other implementation here has, by hand.
+
+
+def test_squeeze_excite_by_hand():
+    x = Input((4, 3, 32))
+    model = Model(x, squeeze_excite(x, name="se"), dtype="float64")
+    model.set_weights([RNG.normal(size=w.shape) for w in model.weights])
+    reduce, reduce_bias, excite, excite_bias = model.get_weights()
+    assert reduce.shape == (32, 2)
+    image = RNG.normal(size=(2, 4, 3, 32))
+    hidden = np.maximum(image.mean(axis=(1, 2)) @ reduce + reduce_bias, 0)
+    weight = 1 / (1 + np.exp(-(hidden @ excite + excite_bias)))
+    np.testing.assert_allclose(model.predict(image), image * weight[:, None, None], rtol=1e-12)
+
+
+def test_maps_are_weighed_before_they_are_added_and_after_they_are_put_together():
+    """Figures 2 and 3 of arXiv:1709.01507."""
+    resnet, inception = models.se_resnet50(), models.se_inception()
+    assert reads(resnet, "conv3_1_add") == {"conv3_1_gate_scale", "conv3_1_skip_bn"}
+    assert reads(resnet, "conv3_1_gate_scale") == {"conv3_1_3_bn", "conv3_1_gate_excite"}
+    assert reads(inception, "inception_3a_scale") == {"inception_3a", "inception_3a_excite"}
+    assert reads(inception, "inception_3b_a_conv") == {"inception_3a_scale"}
+
+
+def reads(model: Model, name: str) -> set[str]:
+    """The names of the layers that a layer reads."""
+    made = {tensor: own for node, own in model.node_names.items() for tensor in node.outputs}
+    return next({made[tensor] for tensor in node.inputs} for node, own in model.node_names.items() if own == name)
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+def test_a_unit_of_bit_by_hand(strides):
+    """Normalization before each convolution, the skip after the first; the stride on the 3x3; no biases."""
+    network = models.bit_resnet50x1(classes=5, input_shape=(16, 24, 3))
+    name = {1: "block1_unit1", 2: "block2_unit1"}[strides]
+    before = {1: "root_pool", 2: "block1_unit3_add"}[strides]
+    model = stretch(network, before, f"{name}_add").astype("float64")
+    model.set_weights([RNG.normal(size=w.shape) for w in model.weights])
+    w = {path.removeprefix(f"{name}_"): variable.value for path, variable in model.variables.items()}
+    assert not [path for path in w if path.endswith("bias")]
+
+    def norm_relu(x, number):
+        gamma, beta = w[f"{number}_gn/gamma"], w[f"{number}_gn/beta"]
+        return ops.relu(ops.group_normalization(x, groups=32, gamma=gamma, beta=beta, epsilon=1e-5))
+
+    def conv(x, which, **options):
+        return ops.conv2d(x, ops.weight_standardization(w[f"{which}_conv/kernel"], epsilon=1e-10), **options)
+
+    x = RNG.normal(size=(2, *model.inputs[0].shape))
+    start = norm_relu(x, 1)
+    main = norm_relu(conv(start, 1), 2)
+    main = conv(norm_relu(conv(main, 2, strides=strides, padding=1), 3), 3)
+    y = main + conv(start, "skip", strides=strides)
+    np.testing.assert_allclose(model.predict(x), y, rtol=1e-9, atol=1e-9)
 
 
 # The same weights in keras.applications.

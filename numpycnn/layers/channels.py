@@ -30,5 +30,5 @@ class TakeChannels(Layer):
 
     def backward(self, weights, dy, kept):
         dx = np.zeros(kept.input.shape, accumulator(dy.dtype))
-        np.add.at(dx, (..., list(self.channels)), dy)
+        np.add.at(np.moveaxis(dx, -1, 0), list(self.channels), np.moveaxis(dy, -1, 0))
         return Gradients((dx.astype(dy.dtype, copy=False),), {})

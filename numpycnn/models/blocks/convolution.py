@@ -20,7 +20,7 @@ def conv(
 
 
 def max_pool(x: Tensor, pool_size: int, *, strides: int, padding="same", name: str) -> Tensor:
-    """Max pooling, with the paddings of `conv`; even padding puts zeros around, so it is for what is never negative."""
+    """Max pooling, with the paddings of `conv`; even padding puts zeros around, which win over negatives (trap 8)."""
     x, padding = _padded(x, pool_size, strides, padding, name)
     return MaxPooling2D(pool_size, strides, padding, name=name)(x)
 
