@@ -402,14 +402,22 @@ def test_resnet_v2_strides_in_the_last_unit_of_a_stage():
 
 @pytest.mark.parametrize("make", [models.resnet50_v2, models.wide_resnet28_10])
 def test_nothing_stands_on_the_way_of_a_skip_connection(make):
-    """Figure 4 (e): from one sum to the next there is nothing, or what changes the size."""
+    """Figure 4 (e): from one sum to the next there is nothing, or what changes the size.
+
+    A convolution there reads what is normalized and activated already, as the first one beside it, pooling the sum.
+    """
     model = make()
     names = model.node_names
-    for node, name in names.items():
+    reads = {name: [names.get(tensor.node, "input") for tensor in node.inputs] for node, name in names.items()}
+    for name in reads:
         if name.endswith("_add"):
-            skip, main = (names[tensor.node] for tensor in node.inputs)
+            skip, main = reads[name]
             assert main.endswith("_conv")
-            assert skip.endswith(("_add", "_skip_conv", "_skip_pool"))
+            assert skip.endswith(("_add", "_skip_conv", "_skip_pool")) or skip == "pool1"
+        if name.endswith("_skip_conv"):
+            assert reads[name] == [name.replace("_skip_conv", "_1_relu")]
+        if name.endswith("_skip_pool"):
+            assert reads[name][0].endswith("_add")
 
 
 def test_wide_resnet_s_table_1():
