@@ -109,6 +109,22 @@ def test_nothing_cancels_in_the_tails_and_about_zero(name, options, value, slope
     assert ulps(backward(np.ones_like(x), x, **options)[clear], reference[clear]) <= 16
 
 
+def test_approximate_gelu():
+    """Against 60 digits: TensorFlow rounds 0.044715 and sqrt(2/pi) to float32."""
+    factor, cubic = 2 * (2 / PI).sqrt(), Decimal("0.044715")
+
+    def gate(v):
+        return exact_sigmoid(factor * (v + cubic * v**3))
+
+    def slope(v):
+        return gate(v) + v * gate(v) * (1 - gate(v)) * factor * (1 + 3 * cubic * v**2)
+
+    x = np.linspace(-4, 4, 161)
+    np.testing.assert_allclose(numpycnn.ops.gelu(x, approximate=True), exact(lambda v: v * gate(v), x), rtol=1e-14)
+    dx = numpycnn.ops.gelu_backward(np.ones_like(x), x, approximate=True)
+    np.testing.assert_allclose(dx, exact(slope, x), rtol=1e-14, atol=1e-15)
+
+
 def test_approximate_gelu_far_out():
     """The gate is exactly 0 or 1 there, and x^3 never overflows."""
     x = np.array([-1e30, -50, 50, 1e30], np.float32)

@@ -85,6 +85,7 @@ def test_gradients_from_shapes_alone():
         np.testing.assert_array_equal(dx2, sign * sums / divisor)
         assert dx1.dtype == dx2.dtype == np.float32
         assert not np.shares_memory(dx1, dy)
+        assert not np.shares_memory(*backward(dy, dy, dy))
     dx1, dx2 = concatenate_backward(np.hstack([dy, dy[:, :1]]), shapes)
     np.testing.assert_array_equal(dx1, dy)
     np.testing.assert_array_equal(dx2, dy[:, :1])

@@ -77,8 +77,7 @@ def custom_layers() -> dict:
 
         def convolution_op(self, inputs, kernel):
             mean, variance = tf.nn.moments(kernel, (0, 1, 2), keepdims=True)
-            standardized = tf.nn.batch_normalization(kernel, mean, variance, None, None, self.epsilon)
-            return super().convolution_op(inputs, standardized)
+            return super().convolution_op(inputs, (kernel - mean) * tf.math.rsqrt(variance + self.epsilon))
 
     made = (LocalResponseNormalization, DepthMaxPooling2D, RadialBasis, TakeChannels, StandardizedConv2D)
     return {kind.__name__: kind for kind in made}

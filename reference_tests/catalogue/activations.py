@@ -149,11 +149,11 @@ OPS = [
         gradient_scale=prelu_gradient_scale, constant=ELEMENTWISE, smooth=False,
     ),
     Op(
-        "softmax", softmax_cases(), lambda x, axis: tf.nn.softmax(x, axis), axis_length, softmax_scale, softmax_gradient_scale,
-        ELEMENTWISE,
+        "softmax", softmax_cases(), lambda x, axis: tf.nn.softmax(x, axis), axis_length,
+        softmax_scale, softmax_gradient_scale, ELEMENTWISE,
     ),
     Op(
-        "log_softmax", softmax_cases(), activations.log_softmax, axis_length, log_softmax_scale, log_softmax_gradient_scale,
-        ELEMENTWISE,
+        "log_softmax", softmax_cases(), activations.log_softmax, axis_length,
+        log_softmax_scale, log_softmax_gradient_scale, ELEMENTWISE,
     ),
 ]  # fmt: skip
