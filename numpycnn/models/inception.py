@@ -28,12 +28,12 @@ AVERAGE, MAX = layer(AveragePooling2D, 3, 1, "same"), layer(MaxPooling2D, 3, 2)
 
 
 def inception_v3(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
-    """Inception-v3: 5x5 convolutions made of 3x3 ones, 7x7 ones of 1x7 and 7x1.
+    """Inception-v3: large convolutions made of small ones, two 3x3 for a 5x5, 1x7 and 7x1 for a 7x7.
 
     23,851,784 parameters, of which 23,817,352 train, as in Keras, whose layers have the same order. The network is the
-    one that Google released, whose stem is not quite that of table 1; its batch normalization has no gamma. It is
-    without the auxiliary classifier of section 4; torchvision has both, gamma and classifier: 27,161,264 parameters
-    that train.
+    one that Google released: its stem is not quite that of table 1, one path of its first modules kept a 5x5
+    convolution, and its batch normalization has no gamma. It is without the auxiliary classifier of section 4;
+    torchvision has both, gamma and classifier: 27,161,264 parameters that train.
 
     Source: Szegedy et al., Rethinking the Inception Architecture for Computer Vision, arXiv:1512.00567.
     """
@@ -41,7 +41,7 @@ def inception_v3(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
     down = partial(box, strides=2, padding="valid")
 
     def around_5x5(pool: int) -> Step:
-        """Figure 5."""
+        """Figure 5, with a 5x5 convolution left."""
         return fork(
             [box(64, 1)],
             [box(48, 1), box(64, 5)],
