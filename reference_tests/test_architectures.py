@@ -25,10 +25,10 @@ SEED = 5
 # Counts. Keras's summaries count the moving statistics, PyTorch's counts of parameters() do not.
 
 PARAMETERS = [
-    ("lenet5", {}, 61_706, 61_706),  # issue 3
+    ("lenet5", {}, 61_706, 61_706),  # the known total
     ("lenet5_original", {}, 60_840, 60_000),  # LeCun et al., section II.B: "60,000 trainable free parameters"
-    ("alexnet", {}, 62_378_344, 62_378_344),  # issue 3
-    ("alexnet", {"groups": 2}, 60_965_224, 60_965_224),  # issue 3
+    ("alexnet", {}, 62_378_344, 62_378_344),  # the known total
+    ("alexnet", {"groups": 2}, 60_965_224, 60_965_224),  # the known total
     ("googlenet", {}, 6_998_552, 6_998_552),  # Caffe's bvlc_googlenet, in netscope and other tables
     ("googlenet", {"auxiliary": True}, 13_378_280, 13_378_280),  # bvlc_googlenet: 53,533,754 bytes, 4 for each
     ("vgg16", {}, 138_357_544, 138_357_544),  # keras.applications
@@ -41,7 +41,7 @@ PARAMETERS = [
     ("resnet50", {"version": "v1.5"}, 25_610_152, 25_557_032),  # torchvision: 25,557,032
     ("resnet101", {"version": "v1.5"}, 44_654_504, 44_549_160),  # torchvision: 44,549,160
     ("resnet152", {"version": "v1.5"}, 60_344_232, 60_192_808),  # torchvision: 60,192,808
-    ("wide_resnet28_10", {}, 36_497_146, 36_479_194),  # table 5 of the paper: 36.5 million; issue 3
+    ("wide_resnet28_10", {}, 36_497_146, 36_479_194),  # table 5 of the paper: 36.5 million
     ("wide_resnet50_2", {}, 68_951_464, 68_883_240),  # torchvision: 68,883,240
     ("resnet50_v2", {}, 25_613_800, 25_568_360),  # keras.applications
     ("resnet101_v2", {}, 44_675_560, 44_577_896),  # keras.applications
@@ -51,10 +51,10 @@ PARAMETERS = [
 MACS = [
     ("alexnet", {"groups": 2}, 724_406_816),  # netscope, bvlc_alexnet: 724 million
     ("googlenet", {}, 1_582_671_872),  # netscope, bvlc_googlenet: 1.58 thousand million
-    ("vgg16", {}, 15_470_264_320),  # issue 3; torchvision: 15.47
+    ("vgg16", {}, 15_470_264_320),  # torchvision: 15.47
     ("vgg19", {}, 19_632_062_464),  # torchvision: 19.632
-    ("resnet34", {}, 3_663_761_408),  # issue 3; torchvision: 3.664
-    ("resnet50", {}, 3_857_973_248),  # issue 3
+    ("resnet34", {}, 3_663_761_408),  # torchvision: 3.664
+    ("resnet50", {}, 3_857_973_248),  # the known total
     ("resnet50", {"version": "v1.5"}, 4_089_184_256),  # torchvision: 4.089
     ("resnet101", {"version": "v1.5"}, 7_801_405_440),  # torchvision: 7.801
     ("resnet152", {"version": "v1.5"}, 11_513_626_624),  # torchvision: 11.514

@@ -85,16 +85,44 @@ def excitations(model: Model) -> int:
 @pytest.mark.parametrize(
     ("name", "macs"),
     [
-        ("mobilenet_v2", 300_774_272),  # issue 3
-        ("densenet121", 2_834_161_664),  # issue 3
+        ("mobilenet_v2", 300_774_272),  # the known total
+        ("densenet121", 2_834_161_664),  # the known total
         ("mobilenet", 568_740_352),  # table 8 of the paper: 569 million
-        ("inception_v4", 12_253_974_624),  # timm's table: 12.28 thousand million
-        ("se_resnet50", 3_857_973_248 + 2_514_944),  # Keras's ResNet50 (issue 3), and the excitations' kernels
+        ("se_resnet50", 3_857_973_248 + 2_514_944),  # Keras's ResNet50, and the excitations' kernels
         ("bit_resnet50x1", 4_089_184_256),  # torchvision's resnet50, whose convolutions are of the same sizes
     ],
 )
 def test_macs(name, macs):
     assert getattr(models, name)().macs() == macs
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        # table 1 of arXiv:1512.00567
+        ("inception_v3", {"mixed2": (35, 35, 288), "mixed7": (17, 17, 768), "mixed10": (8, 8, 2048)}),
+        # figures 3 and 9 of arXiv:1602.07261
+        (
+            "inception_v4",
+            {
+                "stem2_relu": (147, 147, 32),
+                "stem3_relu": (147, 147, 64),
+                "stem4": (73, 73, 160),
+                "stem5": (71, 71, 192),
+                "stem6": (35, 35, 384),
+                "inception_a_4": (35, 35, 384),
+                "inception_b_7": (17, 17, 1024),
+                "inception_c_3": (8, 8, 1536),
+            },
+        ),
+        # figure 5 of arXiv:1502.03167
+        ("se_inception", {"inception_3b": (28, 28, 320), "inception_4d": (14, 14, 608), "inception_5b": (7, 7, 1024)}),
+    ],
+)
+def test_sizes_along_the_way_are_the_papers(name, sizes):
+    model = getattr(models, name)()
+    shapes = {own: node.output_shapes[0] for node, own in model.node_names.items()}
+    assert {own: shapes[own] for own in sizes} == sizes
 
 
 @pytest.mark.parametrize("name", [*KERAS, *TRAINABLE])

@@ -3,9 +3,6 @@
 import numpy as np
 
 from numpycnn.ops.arguments import accumulator, check_shape, floating
-from numpycnn.ops.scalars import real
-
-__all__ = ["gradient_arguments", "present", "real", "unbroadcast", "widened"]
 
 
 def present(op: str, **arrays) -> list:
