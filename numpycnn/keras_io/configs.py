@@ -14,9 +14,9 @@ from numpycnn.keras_io.dtypes import variable_dtype
 from numpycnn.keras_io.errors import ModelFileError, within
 from numpycnn.keras_io.kinds import KINDS, read_layer
 from numpycnn.keras_io.operators import is_operator, read_operator
+from numpycnn.keras_io.wiring import MODELS, end_call, in_order, renumbered
 from numpycnn.layers import Input, Layer
 from numpycnn.layers.base import OpenShape, Tensor
-from numpycnn.keras_io.wiring import MODELS, end_call, in_order, renumbered
 from numpycnn.models import Model, Sequential
 
 __all__ = ["read_model"]
@@ -28,7 +28,7 @@ MOST_CALLS = 200_000
 """How many calls of layers a model may come to, all models within it counted at each place they stand."""
 
 
-def read_model(described: Mapping[str, Any], layers: Mapping[str, type[Layer]] | None = None) -> Model:
+def read_model(described: Any, layers: Mapping[str, type[Layer]] | None = None) -> Model:
     """The model of a configuration {"class_name", "config"}, its weights not drawn.
 
     Args: layers: kinds of layers by class name besides numpycnn's own.
@@ -51,7 +51,9 @@ class _Reader:
         class_name = member(described, "class_name", str)
         if class_name not in MODELS:
             kinds = ", ".join(MODELS)
-            raise ModelFileError(f"a model must be {kinds}; got class {class_name!r}, which only its own code can build")
+            raise ModelFileError(
+                f"a model must be {kinds}; got class {class_name!r}, which only its own code can build"
+            )
         model = self._model(class_name, described.get("config"), None, 0)
         for one in self.models:
             one.dtype = np.result_type(*self.dtypes) if self.dtypes else np.dtype(np.float32)

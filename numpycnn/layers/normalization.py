@@ -15,7 +15,7 @@ from numpycnn.ops.scalars import real
 __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalization"]
 
 
-class Normalization(Layer):
+class Normalizing(Layer):
     """What batch and layer normalization share: a learnt scale, gamma, and offset, beta, of what was normalized."""
 
     epsilon: float
@@ -41,7 +41,7 @@ class Normalization(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNormalization(Normalization):
+class BatchNormalization(Normalizing):
     """`ops.batch_normalization_train` in training, `ops.batch_normalization` by the moving statistics otherwise.
 
     With trainable=False it is in inference even in training, as in Keras. axis: the last one only.
@@ -128,7 +128,7 @@ class BatchNormalization(Normalization):
 
 
 @dataclass(frozen=True, eq=False)
-class LayerNormalization(Normalization):
+class LayerNormalization(Normalizing):
     """`ops.layer_normalization` over one axis or several, which count the batch axis as 0: -1 is the last."""
 
     keeps = ("inputs",)

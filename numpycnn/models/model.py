@@ -107,6 +107,23 @@ class Model(Graph):
             for path, variable in self._by_path(made).items():
                 self.variables[path].assign(variable.value)
 
+    def with_input_shapes(self, *shapes: Shape) -> "Model":
+        """The same layers with the same weights for inputs of these shapes, one for each input.
+
+        This is how open sizes are fixed; any other size will do as well, as long as no weight depends on it.
+
+        Raises: ValueError where a layer refuses the shapes, or a weight would need another shape.
+
+        >>> from numpycnn.layers import Conv2D, Input
+        >>> x = Input((None, None, 3))
+        >>> model = Model(x, Conv2D(4, 3)(x))
+        >>> model.outputs[0].shape, model.with_input_shapes((9, 8, 3)).outputs[0].shape
+        ((None, None, 4), (7, 6, 4))
+        """
+        from numpycnn.models.input_shapes import with_input_shapes
+
+        return with_input_shapes(self, *shapes)
+
     @property
     def _within(self) -> list["Model"]:
         return [layer for layer in self.first_uses() if isinstance(layer, Model)]
