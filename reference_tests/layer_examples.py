@@ -43,7 +43,7 @@ class Example:
         model = Model(given(inputs), self.layer(*inputs), dtype="float64")
         rng = np.random.default_rng(seed)
         for variable in model.weights:
-            drawn = rng.normal(size=variable.shape)
+            drawn = rng.normal(size=variable.shape) if variable.shape else np.round(10 * rng.random())
             variable.assign(np.abs(drawn) + 0.5 if variable.name.endswith("variance") else drawn)
         return model if dtype is np.float64 else model.astype(dtype)
 
@@ -61,6 +61,11 @@ class Example:
         built = keras_class(self.layer.keras_class)(**{**config, "dtype": dtype})
         built(given([keras.Input(shape, dtype=dtype) for shape in self.shapes]))
         built.set_weights(values)
+        if hasattr(built, "finalize_state"):  # Normalization computes with copies of its weights
+            built.finalize_state()
+        for weight, name in zip(built.weights, self.layer.weight_specs(*self.shapes), strict=True):
+            if weight.name.startswith("variable"):  # the one of LayerScale has no name of its own
+                weight._name = name
         return built
 
     def kept(self, weights, arrays, training=False, rng=None) -> Kept:

@@ -67,6 +67,9 @@ def keras_form(model: Model, name: str | None = None, dtype: str | None = None, 
     weights = _paired_weights(model, layers)
     for path, variable in weights.items():
         variable.assign(model.variables[path].value)
+    for built_layer in layers.values():
+        if hasattr(built_layer, "finalize_state"):  # Normalization computes with copies of its weights
+            built_layer.finalize_state()
     return KerasForm(built, tensors, layers, weights)
 
 
