@@ -2,7 +2,7 @@
 
 from numpycnn import layers, models, ops
 from numpycnn.counting import Count, count
-from numpycnn.keras_io import ModelFileError, from_keras
+from numpycnn.keras_io import ModelFileError, from_keras, load_model
 from numpycnn.models import Model, Sequential
 from numpycnn.verification import Report, verify
 
@@ -15,6 +15,7 @@ __all__ = [
     "count",
     "from_keras",
     "layers",
+    "load_model",
     "models",
     "ops",
     "verify",

@@ -2,4 +2,5 @@
 
 from numpycnn.keras_io.build import *
 from numpycnn.keras_io.errors import *
+from numpycnn.keras_io.files import *
 from numpycnn.keras_io.from_keras import *
