@@ -4,3 +4,4 @@ from numpycnn.keras_io.build import *
 from numpycnn.keras_io.errors import *
 from numpycnn.keras_io.files import *
 from numpycnn.keras_io.from_keras import *
+from numpycnn.keras_io.save import *

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from numpycnn.keras_io.custom import custom_layers
+from numpycnn.keras_io.custom import CUSTOM, custom_layers
 from numpycnn.layers.base import Layer, Tensor
 from numpycnn.models.model import Model, Sequential
 
@@ -124,7 +124,7 @@ def _keras_layer(layer: Layer, name: str, dtype: str, dropout: bool):
 def keras_class(name: str) -> type:
     """The class of Keras layers of this name: Keras's own, one that keras.applications brings, or one of `custom`."""
     keras = import_keras()
-    if name in custom_layers():
+    if name in CUSTOM:
         return custom_layers()[name]
     return getattr(import_module(KERAS_MODULES[name]) if name in KERAS_MODULES else keras.layers, name)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from numpycnn.keras_io.errors import ModelFileError
 
-__all__ = ["SIGNATURE", "Hdf5", "Hdf5Group", "open_hdf5"]
+__all__ = ["SIGNATURE", "Hdf5Group", "open_hdf5"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MOST_NAMES = 100_000

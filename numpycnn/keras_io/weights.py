@@ -102,11 +102,11 @@ def _layer_group(root: Hdf5Group, name: str) -> Hdf5Group:
 
 def _legacy_groups(model: Model) -> dict[str, list[tuple[Layer, str, WeightSpec]]]:
     """By the name of each layer of the model its weights, all within it: those that train, then the others."""
-    groups = {}
+    groups, own = {}, {place.layer: place for place in places(model)}
     for layer, name in model.names.items():
         if isinstance(layer, InputLayer):
             continue
-        own = list(places(layer)) if isinstance(layer, Model) else [p for p in places(model) if p.layer is layer]
-        weights = [(place.layer, key, spec) for place in own for key, spec in place.specs.items()]
+        inside = list(places(layer)) if isinstance(layer, Model) else [own[layer]]
+        weights = [(place.layer, key, spec) for place in inside for key, spec in place.specs.items()]
         groups[name] = sorted(weights, key=lambda weight: not (weight[2].trainable and weight[0].trainable))
     return groups

@@ -124,6 +124,18 @@ class Model(Graph):
 
         return with_input_shapes(self, *shapes)
 
+    def layer_variables(self) -> dict[Layer, dict[str, Variable]]:
+        """The weights of every layer by their names there, those of models within included."""
+        by_name = {name: layer for layer, name in self.names.items() if not isinstance(layer, Model)}
+        own: dict[Layer, dict[str, Variable]] = {}
+        for path, variable in self.variables.items():
+            name, key = path.split("/", 1)
+            if name in by_name:
+                own.setdefault(by_name[name], {})[key] = variable
+        for model in self._within:
+            own |= model.layer_variables()
+        return own
+
     @property
     def _within(self) -> list["Model"]:
         return [layer for layer in self.first_uses() if isinstance(layer, Model)]
@@ -252,6 +264,18 @@ class Model(Graph):
         from numpycnn.keras_io import to_keras
 
         return to_keras(self)
+
+    def save(self, path) -> None:
+        """Write the model as a .keras file that Keras loads, or its weights alone as .weights.h5; without Keras."""
+        from numpycnn.keras_io import save_model
+
+        save_model(self, path)
+
+    def load_weights(self, path) -> None:
+        """Put the weights of a Keras file (.weights.h5, .h5 or .keras) into the model; see `keras_io.load_weights`."""
+        from numpycnn.keras_io import load_weights
+
+        load_weights(self, path)
 
     # Arrays at the door
 
