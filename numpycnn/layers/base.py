@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from numpycnn.ops.arguments import fail
+from numpycnn.ops.windows import Reach
 
 Shape = tuple[int, ...]
 OpenShape = tuple[int | None, ...]
@@ -85,6 +86,16 @@ class Layer:
     keeps: ClassVar[Any] = ()
     """Which of "inputs" and "output" the backward reads: a tuple, or a property that gives one."""
 
+    in_place: ClassVar[bool] = False
+    """Whether the output can be written over an input of its size, and dx over dy, as frameworks do; NumPy here never
+    does."""
+
+    view: ClassVar[bool] = False
+    """Whether the output is the input in another shape, which needs no memory of its own."""
+
+    work: ClassVar[str | None] = None
+    """What kind of arithmetic it is, where that is one operation for each value of the output."""
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
         """The shape of one example's output; ValueError where the inputs do not suit the layer."""
         raise NotImplementedError
@@ -96,6 +107,19 @@ class Layer:
     def macs(self, *input_shapes: Shape) -> int:
         """Multiply-accumulates for one example: the products of convolutions and dense layers, padded taps included."""
         return 0
+
+    def operations(self, *input_shapes: Shape) -> dict[str, int]:
+        """What one example takes besides `macs`, by kind: bias, normalization, activation, pooling, merging, resizing."""
+        return {self.work: prod(self.output_shape(*input_shapes))} if self.work else {}
+
+    def reach(self, *input_shapes: Shape) -> tuple[Reach, Reach] | None:
+        """Which rows and columns of its inputs one output reads; None for all of them.
+
+        By default its own pixel, where height and width stay the same.
+        """
+        shapes = {shape[:2] for shape in (*input_shapes, self.output_shape(*input_shapes)) if len(shape) == 3}
+        images = all(len(shape) == 3 for shape in input_shapes)
+        return (Reach(), Reach()) if images and len(shapes) == 1 else None
 
     def extra_shapes(self, *input_shapes: Shape) -> dict[str, Shape]:
         """The shapes for one example of what a training call keeps besides inputs and output."""

@@ -18,6 +18,8 @@ class RandomMask(Layer):
     generator nothing is dropped.
     """
 
+    in_place = True
+
     rate: float
 
     def __post_init__(self):

@@ -1,6 +1,8 @@
 """Layers that give images another size. Source of names and defaults: Keras 3, keras.layers."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from numpycnn import ops
 from numpycnn.layers.base import Pair, check_image
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer, pair
+from numpycnn.ops.windows import Reach
 
 __all__ = ["Resizing", "UpSampling2D"]
 
@@ -23,6 +26,16 @@ class Interpolating(SingleOp):
     def __post_init__(self):
         if self.interpolation not in ("nearest", "bilinear"):
             fail(self.keras_class, 'interpolation must be "nearest" or "bilinear"', interpolation=self.interpolation)
+
+    def operations(self, *input_shapes):
+        return {"resizing": 4 * prod(self.output_shape(*input_shapes))} if self.interpolation == "bilinear" else {}
+
+    def reach(self, *input_shapes):
+        """The pixels on either side of the place whose value is wanted; nearest takes one of them."""
+        sizes = zip(input_shapes[0][:2], self.output_shape(*input_shapes)[:2], strict=True)
+        steps = (Fraction(before, after) for before, after in sizes)
+        rows, columns = (Reach(step, step / 2 - Fraction(3, 2), step / 2 + Fraction(1, 2)) for step in steps)
+        return rows, columns
 
     def output_scale(self, weights, inputs, *, training=False):
         return np.abs(inputs[0]).max(axis=(1, 2), keepdims=True)

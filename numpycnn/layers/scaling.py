@@ -29,6 +29,8 @@ class Rescaling(Layer):
     Rescaling(1 / 127.5, -1) maps 0 .. 255 to -1 .. 1.
     """
 
+    work, in_place = "normalization", True
+
     scale: float | Sequence[float]
     offset: float | Sequence[float] = 0.0
 
@@ -59,6 +61,8 @@ class Normalization(Layer):
     axis: the axes that have statistics of their own, the batch axis counted as 0; None for one mean of all values.
     mean, variance: a number, or one for each position along the axes, aligned at the last of them.
     """
+
+    work, in_place = "normalization", True
 
     axis: int | tuple[int, ...] | None = -1
     mean: Any = None
@@ -126,7 +130,7 @@ class LayerScale(Layer):
     init_values: what every factor starts from.   projection_dim: how many channels there are.
     """
 
-    keeps = ("inputs",)
+    work, keeps = "normalization", ("inputs",)
 
     init_values: float
     projection_dim: int
@@ -161,6 +165,8 @@ class LayerScale(Layer):
 @dataclass(frozen=True, eq=False)
 class CustomScaleLayer(Layer):
     """y = x1 + scale * x2: where Inception-ResNet-v2 scales a residual down (arXiv:1602.07261)."""
+
+    work, in_place = "merging", True
 
     scale: float
 
