@@ -8,7 +8,7 @@ from typing import Any
 from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, memory
 from numpycnn.counting.receptive_field import ReceptiveField, receptive_fields
 from numpycnn.counting.sizes import DTYPES, Sizes, elements
-from numpycnn.layers.base import Input, Layer, Node, Shape
+from numpycnn.layers.base import Input, Layer, Node, Shape, is_open
 from numpycnn.models.graph import Graph
 from numpycnn.models.model import Model
 from numpycnn.models.nesting import flat_graph
@@ -108,7 +108,8 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
         optimizer: None or "sgd", "momentum", "rmsprop", "adam", "adamw", "nadam".
 
     Returns: a Count; see Memory for what each figure of bytes means.
-    Raises: TypeError for what is no model; ValueError for a batch below 1, an unknown dtype or optimizer.
+    Raises: TypeError for what is no model; ValueError for an input with an open size (None), a batch below 1, an
+        unknown dtype or optimizer.
     Source: Géron, Hands-On Machine Learning, 3rd ed., chapter 14, "Memory Requirements", for the book's figures.
 
     >>> from numpycnn.layers import Conv2D, Input
@@ -119,6 +120,9 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
     """
     if not isinstance(model, Graph):
         raise TypeError(f"count: model must be a Model; got {type(model).__name__}. For a layer: count_layer.")
+    if is_open(*(tensor.shape for tensor in model.inputs)):
+        rule = "every size of the input must be known; fix the open ones with model.with_input_shapes(...) or --input"
+        fail("count", rule, input_shapes=tuple(tensor.shape for tensor in model.inputs))
     batch_size = integer("count", "batch_size", batch_size)
     dtype, slots = _dtype_name(dtype), _slots(optimizer)
     graph = flat_graph(model)

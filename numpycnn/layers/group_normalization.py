@@ -12,7 +12,7 @@ import numpy as np
 from numpycnn import ops
 from numpycnn.layers.base import Gradients, Kept, absolute
 from numpycnn.layers.convolution import Conv2D
-from numpycnn.layers.normalization import PASSES, LayerNormalization, Normalization
+from numpycnn.layers.normalization import PASSES, LayerNormalization, Normalizing
 from numpycnn.ops.arguments import fail, integer
 from numpycnn.ops.scalars import real
 
@@ -20,7 +20,7 @@ __all__ = ["GroupNormalization", "StandardizedConv2D"]
 
 
 @dataclass(frozen=True, eq=False)
-class GroupNormalization(Normalization):
+class GroupNormalization(Normalizing):
     """`ops.group_normalization`: -1 groups are as many as there are channels. axis: the last one only."""
 
     keeps = ("inputs",)

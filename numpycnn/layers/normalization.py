@@ -19,7 +19,7 @@ PASSES = 3
 """Operations for each value that is normalized by what it stands among: for the mean, the variance, and the result."""
 
 
-class Normalization(Layer):
+class Normalizing(Layer):
     """What batch and layer normalization share: a learnt scale, gamma, and offset, beta, of what was normalized."""
 
     epsilon: float
@@ -45,7 +45,7 @@ class Normalization(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNormalization(Normalization):
+class BatchNormalization(Normalizing):
     """`ops.batch_normalization_train` in training, `ops.batch_normalization` by the moving statistics otherwise.
 
     With trainable=False it is in inference even in training, as in Keras. axis: the last one only.
@@ -134,7 +134,7 @@ class BatchNormalization(Normalization):
 
 
 @dataclass(frozen=True, eq=False)
-class LayerNormalization(Normalization):
+class LayerNormalization(Normalizing):
     """`ops.layer_normalization` over one axis or several, which count the batch axis as 0: -1 is the last."""
 
     keeps = ("inputs",)
