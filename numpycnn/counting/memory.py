@@ -14,11 +14,11 @@ __all__ = ["OPTIMIZER_SLOTS", "Memory", "memory"]
 OPTIMIZER_SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
 """Values that an optimizer keeps for each trainable parameter. Source: keras.optimizers, Keras 3."""
 
-STEP_ROUNDING, WEIGHT_ROUNDING = 20, 5
-"""The most that an allocator adds, in percent: to what one step needs, and to what stays from step to step. TensorFlow's
-best-fit allocator does not split a free block of less than twice the size that is wanted; where steps of training were
-traced, what it had given out at the highest point was 9 to 18 % more than what had been asked for, and weights and
-slots, which are made once and in order, took 1 to 8 % more (benchmarks/memory.py)."""
+WEIGHT_ROUNDING, STEP_ROUNDING, RUN_ROUNDING = 5, 20, 50
+"""The most that an allocator adds, in percent: to weights and slots, to what a step of training needs, and to what a
+run to predict needs. TensorFlow's best-fit allocator does not split a free block of less than twice the size that is
+wanted. Measured (benchmarks/memory.py; where steps were traced, given out against asked for): 1 to 8 % on weights, which
+are made once and in order; 9 to 18 % on the hundreds of tensors of a step; up to 46 % on the two or three of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,8 @@ class Memory:
     training_bytes: parameters, gradients, optimizer, copies and kept_bytes.
     training_book_bytes: parameters, the input batch and the outputs of all layers.
     training_low_bytes, training_high_bytes: between these a framework's peak lies in one step of training: from the
-        leanest order of work (each weight updated as soon as its gradient is there), to all gradients held to the end,
-        the optimizer's copy of one beside them, nothing written in place, and what an allocator adds.
+        leanest order of work (gradients of weights made one at a time, results written in place), to all gradients held
+        to the end, the optimizer's temporary copies beside them, nothing written in place, and what an allocator adds.
     training_middle_bytes: halfway between the two.
     """
 
@@ -76,8 +76,9 @@ def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
     kept = kept_bytes(graph, sizes)
     best = best_order(graph, sizes)
     still = parameters + slots * gradients
-    low, high = (peak(training(graph, sizes, lean=lean)) for lean in (True, False))
-    training_low, training_high = still + low, rounded_up(still, copies + high)
+    low = peak(training(graph, sizes, lean=True, copies=int(slots > 0)))
+    high = peak(training(graph, sizes, lean=False, copies=1 + int(slots > 0)))
+    training_low, training_high = still + low, rounded_up(still, copies + high, STEP_ROUNDING)
     return Memory(
         parameter_bytes=parameters,
         gradient_bytes=gradients,
@@ -90,7 +91,7 @@ def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
         inference_in_order_bytes=parameters + peak(predicting(graph, sizes, graph.nodes)),
         inference_book_bytes=parameters + largest_neighbours(graph, sizes.tensors),
         inference_low_bytes=parameters + peak(predicting(graph, sizes, best, in_place=True)),
-        inference_high_bytes=rounded_up(parameters, peak(predicting(graph, sizes, graph.nodes))),
+        inference_high_bytes=rounded_up(parameters, peak(predicting(graph, sizes, graph.nodes)), RUN_ROUNDING),
         training_bytes=parameters + gradients + slots * gradients + copies + kept,
         training_book_bytes=parameters + inputs + outputs,
         training_low_bytes=training_low,
@@ -110,9 +111,9 @@ def peak(course: Sequence) -> int:
     return max(moment.bytes for moment in course)
 
 
-def rounded_up(still: int, step: int) -> int:
-    """With the most that an allocator adds, in whole numbers of any size."""
-    return still + step + (WEIGHT_ROUNDING * still + STEP_ROUNDING * step) // 100
+def rounded_up(still: int, step: int, percent: int) -> int:
+    """Both with the most that an allocator adds, in whole numbers of any size."""
+    return still + step + (WEIGHT_ROUNDING * still + percent * step) // 100
 
 
 def largest_neighbours(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:
