@@ -34,10 +34,11 @@ WITHOUT_EFFECT = {
     *("fused", "synchronized", "virtual_batch_size", "renorm_clipping", "renorm_momentum", "implementation"),
     *("fill_mode", "fill_value", "seed", "value_range"),
 }
-"""Arguments that change no number, besides all regularizers and constraints, which act on training alone."""
+"""Arguments that change no number, besides regularizers, constraints and initializers, which act on training alone."""
 
 NEUTRAL = {
     "data_format": (None, "channels_last"),
+    "groups": (1,),
     **dict.fromkeys(("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias", "renorm", "rms_scaling"), (False,)),
     **dict.fromkeys(("lora_rank", "lora_alpha", "quantization_config", "adjustment"), (None,)),
 }
@@ -78,7 +79,7 @@ def _unknown(class_name: str) -> str:
 
 
 def _changes_nothing(key: str, value) -> bool:
-    if key in WITHOUT_EFFECT or key.endswith(("_regularizer", "_constraint")):
+    if key in WITHOUT_EFFECT or key.endswith(("_regularizer", "_constraint", "_initializer")):
         return True
     return key in NEUTRAL and value in NEUTRAL[key]
 
@@ -90,7 +91,8 @@ def _argument(name: str, value, annotation) -> Any:
         raise ModelFileError(f"activation must be one of Keras's by name; got a function object, {value!r}")
     if annotation is bool and not isinstance(value, bool):
         raise ModelFileError(f"{name} must be true or false; got {value!r}")
-    return plain(value)
+    value = plain(value)
+    return value[0] if name == "axis" and isinstance(value, tuple) and len(value) == 1 else value
 
 
 def plain(value) -> Any:
