@@ -253,7 +253,7 @@ def test_extra_bytes_are_those_of_a_training_call(example):
     weights = dict(zip(layer.weight_specs(*example.shapes), example.model().get_weights(), strict=True))
     step = layer.call(weights, arrays, training=True, rng=np.random.default_rng(0))
     expected = sum(value.nbytes for value in step.extra.values())
-    assert layer.extra_bytes(*example.shapes, batch_size=3, itemsize=8) == expected
+    assert layer.extra_bytes(*example.shapes, batch_size=3, itemsize=8, variable_size=8) == expected
 
 
 @every_example

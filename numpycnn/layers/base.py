@@ -125,8 +125,11 @@ class Layer:
         """The shapes for one example of what a training call keeps besides inputs and output."""
         return {}
 
-    def extra_bytes(self, *input_shapes: Shape, batch_size: int, itemsize: int) -> int:
-        """The bytes of what a training call keeps besides inputs and output, where a number takes `itemsize`."""
+    def extra_bytes(self, *input_shapes: Shape, batch_size: int, itemsize: int, variable_size: int) -> int:
+        """The bytes of what a training call keeps besides inputs and output.
+
+        itemsize: of one number that is computed with.   variable_size: of one number of a weight or a statistic.
+        """
         return batch_size * itemsize * sum(map(prod, self.extra_shapes(*input_shapes).values()))
 
     def forward(self, weights: Weights, *inputs: np.ndarray) -> np.ndarray:

@@ -107,8 +107,8 @@ class BatchNormalization(Normalizing):
         dx, _, _, dgamma, dbeta = ops.batch_normalization_backward(dy, kept.input, *moving, **self.learnt(weights))
         return self.gradients(dx, dgamma, dbeta)
 
-    def extra_bytes(self, *input_shapes, batch_size, itemsize):
-        return 2 * itemsize * input_shapes[0][-1] if self.trainable else 0
+    def extra_bytes(self, *input_shapes, batch_size, itemsize, variable_size):
+        return 2 * variable_size * input_shapes[0][-1] if self.trainable else 0
 
     def sum_length(self, *input_shapes):
         return prod(input_shapes[0][:-1])
