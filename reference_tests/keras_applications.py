@@ -33,8 +33,13 @@ NAMES = [
     *("ResNet152V2", "VGG16", "VGG19", "Xception"),
 ]
 SMALL = {
-    "DenseNet121": 65, "EfficientNetB0": 64, "InceptionV3": 96, "MobileNetV2": 63, "MobileNetV3Small": 62,
-    "NASNetMobile": 64, "ResNet50V2": 61,
+    "DenseNet121": 65,
+    "EfficientNetB0": 64,
+    "InceptionV3": 96,
+    "MobileNetV2": 63,
+    "MobileNetV3Small": 62,
+    "NASNetMobile": 64,
+    "ResNet50V2": 61,
 }
 """Seven networks and the image sizes at which the default tests run them."""
 
@@ -104,13 +109,12 @@ def with_keras(name: str, folder: Path, size: int) -> None:
     model = getattr(keras.applications, name)(weights=None, classifier_activation=None, **options)
     randomize(model, rng)
     model.save(folder / "model.keras")
-    shape = [side or 224 for side in model.input_shape[1:]]
-    x = rng.uniform(0, 255 if takes_pixels(model) else 1, (1, *shape)).astype(np.float32)
+    x = image(model, rng)
     np.save(folder / "x.npy", x)
     took, y = seconds(lambda: model.predict(x, verbose=0))
     np.save(folder / "keras.npy", y)
-    counts = {"parameters": model.count_params(), "macs": keras_macs(model, shape)}
-    (folder / "keras.json").write_text(json.dumps({"image": shape, "seconds": took, **counts}))
+    counts = {"parameters": model.count_params(), "macs": keras_macs(model, x.shape[1:])}
+    (folder / "keras.json").write_text(json.dumps({"image": x.shape[1:], "seconds": took, **counts}))
 
 
 def without_keras(folder: Path) -> None:
@@ -128,17 +132,38 @@ def without_keras(folder: Path) -> None:
 
 
 def randomize(model, rng: np.random.Generator) -> None:
-    """Random numbers in place of the zeros and ones that biases, normalizations and layer scales start from."""
-    for layer in model._flatten_layers(include_self=False):
-        for weight in layer.weights if not layer._layers else ():
-            ranges = {"variance": (0.5, 1.5), "gamma": (0.8, 1.2), "count": (5, 9)}
-            name = weight.name.removeprefix("moving_")
-            if type(layer).__name__ == "LayerScale":
-                ranges = {name: (0.1, 0.4)}  # 1e-6 at first, at which what is scaled would not show
+    """Random numbers in place of the zeros and ones that biases, normalizations and layer scales start from.
+
+    The moving statistics are first those of an image, as a training would leave them, then varied. Statistics that
+    have nothing to do with what is normalized let the deepest networks grow beyond all bounds, where two roundings of
+    the same sum lead to different classes.
+    """
+    layers = [layer for layer in model._flatten_layers(include_self=False) if not layer._layers]
+    for layer in layers:
+        ranges = {"gamma": (0.8, 1.2), "variance": (0.5, 1.5), "count": (5, 9)}
+        if type(layer).__name__ == "LayerScale":
+            ranges = {layer.gamma.name: (0.1, 0.4)}  # 1e-6 at first, at which what is scaled would not show
+        for weight in layer.weights:
             if len(weight.shape) < 2:
-                weight.assign(rng.uniform(*ranges.get(name, (-0.1, 0.1)), weight.shape))
+                weight.assign(rng.uniform(*ranges.get(weight.name, (-0.1, 0.1)), weight.shape))
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
+    normalizations = [layer for layer in layers if hasattr(layer, "moving_variance")]
+    momenta = [layer.momentum for layer in normalizations]
+    for layer in normalizations:
+        layer.momentum = 0.0
+    model(image(model, rng), training=True)
+    for layer, momentum in zip(normalizations, momenta, strict=True):
+        layer.momentum = momentum
+        variance = np.asarray(layer.moving_variance)
+        layer.moving_mean.assign(layer.moving_mean + 0.1 * np.sqrt(variance) * rng.normal(size=variance.shape))
+        layer.moving_variance.assign(variance * rng.uniform(0.8, 1.2, variance.shape) + 1e-3)
+
+
+def image(model, rng: np.random.Generator) -> np.ndarray:
+    """One random image in the range that the network takes, 224x224 where it takes any size."""
+    shape = [side or 224 for side in model.input_shape[1:]]
+    return rng.uniform(0, 255 if takes_pixels(model) else 1, (1, *shape)).astype(np.float32)
 
 
 def takes_pixels(model) -> bool:

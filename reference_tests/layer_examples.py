@@ -129,6 +129,8 @@ DENSE = [
     one(layers.Flatten(), 6),
     one(layers.Reshape((4, -1)), 6, 10),
     one(layers.Reshape((5, 3, 4)), 6, 10),
+    one(layers.Permute((3, 1, 2)), *IMAGE),
+    one(layers.Permute((2, 1)), 6, 10),
 ]
 
 POOLING = [

@@ -38,7 +38,8 @@ def resolve_model(target: str, classes: int | None = None, input_shape: tuple[in
         return _python_object(target, given)
     functions = model_functions()
     if target not in functions:
-        known = f"models are {', '.join(functions)}; a model of your own is a Keras file, module:attribute or file.py:attribute"
+        own = "a model of your own is a Keras file, module:attribute or file.py:attribute"
+        known = f"models are {', '.join(functions)}; {own}"
         raise Unusable(f"unknown model {target!r}; {suggestion(target, functions) or known}")
     with usable(about=target):
         return functions[target](**given)

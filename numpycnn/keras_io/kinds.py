@@ -30,14 +30,14 @@ RENAMED = {
 """Arguments of Keras 2 by their names since."""
 
 WITHOUT_EFFECT = {
-    *("dtype", "batch_input_shape", "batch_shape", "input_dtype", "autocast"),
+    *("dtype", "data_format", "batch_input_shape", "batch_shape", "input_dtype", "autocast"),
     *("fused", "synchronized", "virtual_batch_size", "renorm_clipping", "renorm_momentum", "implementation"),
     *("fill_mode", "fill_value", "seed", "value_range"),
 }
-"""Arguments that change no number, besides regularizers, constraints and initializers, which act on training alone."""
+"""Arguments that change no number, besides those of regularizers, constraints and initializers, which act on training
+alone. What data_format means is in channels_first.py."""
 
 NEUTRAL = {
-    "data_format": (None, "channels_last"),
     "groups": (1,),
     **dict.fromkeys(("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias", "renorm", "rms_scaling"), (False,)),
     **dict.fromkeys(("lora_rank", "lora_alpha", "quantization_config", "adjustment"), (None,)),
