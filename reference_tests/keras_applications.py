@@ -161,9 +161,17 @@ def randomize(model, rng: np.random.Generator) -> None:
 
 
 def image(model, rng: np.random.Generator) -> np.ndarray:
-    """One random image in the range that the network takes, 224x224 where it takes any size."""
-    shape = [side or 224 for side in model.input_shape[1:]]
-    return rng.uniform(0, 255 if takes_pixels(model) else 1, (1, *shape)).astype(np.float32)
+    """One random image in the range that the network takes, 224x224 where it takes any size.
+
+    Patches of several sizes lie over each other: of independent pixels the first convolutions would leave only their
+    mean, as they do of no photograph.
+    """
+    height, width, channels = (side or 224 for side in model.input_shape[1:])
+    x = np.zeros((1, height, width, channels))
+    for size in (1, 4, 16, 64):
+        patches = rng.random((1, -(-height // size), -(-width // size), channels))
+        x += patches.repeat(size, axis=1).repeat(size, axis=2)[:, :height, :width] / 4
+    return (255 * x if takes_pixels(model) else x).astype(np.float32)
 
 
 def takes_pixels(model) -> bool:
