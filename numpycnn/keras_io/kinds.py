@@ -104,13 +104,20 @@ def plain(value) -> Any:
     if value.get("class_name") == "__tuple__":
         return plain(value.get("items", ()))
     if value.get("class_name") in ("__numpy__", "__tensor__"):
-        return plain(value.get("config", {}).get("value", ()))
+        return plain(_described(value).get("value", ()))
     raise ModelFileError(f"an object where a value was expected; got class_name {value.get('class_name')!r}")
+
+
+def _described(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = value.get("config", {})
+    if not isinstance(config, Mapping):
+        raise ModelFileError(f"the config of an object must be an object; got {config!r}")
+    return config
 
 
 def _initializer(value) -> str | Initializer:
     """Only its description matters for a layer whose weights are read; that of an unknown kind is refused."""
     if not isinstance(value, Mapping):
         return value
-    config = {key: plain(own) for key, own in value.get("config", {}).items() if key != "dtype"}
+    config = {key: plain(own) for key, own in _described(value).items() if key != "dtype"}
     return initializer_from({"class_name": value.get("class_name"), "config": config})
