@@ -158,9 +158,9 @@ class _Reader:
 
     def _input(self, entry: Entry, layouts: Layouts) -> Tensor:
         with within(f"layer {entry.name!r}"):
-            shape = member(entry.config, "batch_shape", list) if "batch_shape" in entry.config else None
-            shape = _shape(shape or entry.config.get("batch_input_shape"))
-            return layouts.take(Input(layouts.shape(shape), name=entry.name.replace("/", ".")))
+            key = "batch_shape" if "batch_shape" in entry.config else "batch_input_shape"  # Keras 3; Keras 2
+            shape = layouts.shape(_shape(member(entry.config, key, list, "an InputLayer")))
+            return layouts.take(Input(shape, name=entry.name.replace("/", ".")))
 
 
 def _place(entry: Entry) -> str:
