@@ -9,15 +9,16 @@ from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Tensor
 from numpycnn.models.graph import Graph
 
-__all__ = ["OPTIMIZER_SLOTS", "ROUNDING_PERCENT", "Memory", "memory"]
+__all__ = ["OPTIMIZER_SLOTS", "Memory", "memory"]
 
 OPTIMIZER_SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
 """Values that an optimizer keeps for each trainable parameter. Source: keras.optimizers, Keras 3."""
 
-ROUNDING_PERCENT = 20
-"""The most that an allocator adds to what one step needs. TensorFlow's best-fit allocator does not split a free block
-of less than twice the size that is wanted; where steps of training were traced, what it had given out at the highest
-point was 9 to 18 % more than what had been asked for (benchmarks/memory.py)."""
+STEP_ROUNDING, WEIGHT_ROUNDING = 20, 5
+"""The most that an allocator adds, in percent: to what one step needs, and to what stays from step to step. TensorFlow's
+best-fit allocator does not split a free block of less than twice the size that is wanted; where steps of training were
+traced, what it had given out at the highest point was 9 to 18 % more than what had been asked for, and weights and
+slots, which are made once and in order, took 1 to 8 % more (benchmarks/memory.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
     best = best_order(graph, sizes)
     still = parameters + slots * gradients
     low, high = (peak(training(graph, sizes, lean=lean)) for lean in (True, False))
-    training_low, training_high = still + low, still + rounded_up(copies + high)
+    training_low, training_high = still + low, rounded_up(still, copies + high)
     return Memory(
         parameter_bytes=parameters,
         gradient_bytes=gradients,
@@ -89,7 +90,7 @@ def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
         inference_in_order_bytes=parameters + peak(predicting(graph, sizes, graph.nodes)),
         inference_book_bytes=parameters + largest_neighbours(graph, sizes.tensors),
         inference_low_bytes=parameters + peak(predicting(graph, sizes, best, in_place=True)),
-        inference_high_bytes=parameters + rounded_up(peak(predicting(graph, sizes, graph.nodes))),
+        inference_high_bytes=rounded_up(parameters, peak(predicting(graph, sizes, graph.nodes))),
         training_bytes=parameters + gradients + slots * gradients + copies + kept,
         training_book_bytes=parameters + inputs + outputs,
         training_low_bytes=training_low,
@@ -109,9 +110,9 @@ def peak(course: Sequence) -> int:
     return max(moment.bytes for moment in course)
 
 
-def rounded_up(size: int) -> int:
+def rounded_up(still: int, step: int) -> int:
     """With the most that an allocator adds, in whole numbers of any size."""
-    return size + size * ROUNDING_PERCENT // 100
+    return still + step + (WEIGHT_ROUNDING * still + STEP_ROUNDING * step) // 100
 
 
 def largest_neighbours(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:
