@@ -100,9 +100,17 @@ def measured_row(network: str, batch: str, optimizer: str, device: str) -> dict:
         middle = (low + high) // 2
     peaks = [peak + unseen(model, optimizer, device) for peak in steps(model, int(batch), optimizer, device)]
     return {
-        **{"network": network, "batch": int(batch), "optimizer": optimizer if trained else None, "device": device},
-        **{"low": low, "middle": middle, "high": high, "sum": counted.training_bytes if trained else None},
-        **{"least": min(peaks), "median": int(median(peaks)), "most": max(peaks)},
+        "network": network,
+        "batch": int(batch),
+        "optimizer": optimizer if trained else None,
+        "device": device,
+        "low": low,
+        "middle": middle,
+        "high": high,
+        "sum": counted.training_bytes if trained else None,
+        "least": min(peaks),
+        "median": int(median(peaks)),
+        "most": max(peaks),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpycnn.layers
 from numpycnn.keras_io.errors import ModelFileError
-from numpycnn.layers import Layer
+from numpycnn.layers import Augmentation, Layer
 from numpycnn.layers.initializers import Initializer, initializer_from
 
 __all__ = ["KINDS", "read_layer"]
@@ -20,9 +20,18 @@ KINDS: dict[str, type[Layer]] = {
     name: kind
     for name, kind in vars(numpycnn.layers).items()
     if inspect.isclass(kind) and issubclass(kind, Layer) and "__dataclass_fields__" in vars(kind)
-    if kind not in (Layer, numpycnn.layers.InputLayer)
+    if kind not in (Layer, numpycnn.layers.InputLayer, Augmentation)
 }
 """Every kind of layer that a file can name, by its class name in Keras."""
+
+AUGMENTATIONS = {
+    *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomElasticTransform"),
+    *("RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHeight", "RandomHue"),
+    *("RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
+    *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom"),
+    *("AugMix", "CutMix", "MixUp", "RandAugment"),
+}
+"""Keras's layers that change pictures at random in training and not at all in inference. RandomCrop is none of them."""
 
 RENAMED = {
     ("LeakyReLU", "alpha"): "negative_slope",
@@ -53,6 +62,8 @@ def read_layer(class_name: str, config: Mapping[str, Any], kinds: Mapping[str, t
     Raises: ModelFileError for an unknown class or an argument that numpycnn has no equal of; ValueError or TypeError
         where the layer refuses its arguments.
     """
+    if class_name in AUGMENTATIONS and class_name not in kinds:
+        return _augmentation(class_name, config)
     if class_name not in kinds:
         raise ModelFileError(_unknown(class_name))
     kind, given = kinds[class_name], {}
@@ -76,6 +87,12 @@ def _unknown(class_name: str) -> str:
         f"there is no layer of class {class_name!r}; "
         f"give one of your own, as load_model(path, layers={{{class_name!r}: ...}})"
     )
+
+
+def _augmentation(class_name: str, config: Mapping[str, Any]) -> Layer:
+    own = ("name", "trainable", "dtype", "data_format")
+    arguments = {key: value for key, value in config.items() if key not in own and value is not None}
+    return Augmentation(class_name, arguments, name=config.get("name"), trainable=config.get("trainable") is not False)
 
 
 def _changes_nothing(key: str, value) -> bool:
