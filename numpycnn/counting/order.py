@@ -83,9 +83,7 @@ class _Search:
             for i in self._next(done, alive, peak):
                 after, high = self._run(i, done, alive)
                 finished = done | 1 << i
-                heappush(
-                    heap, (max(peak, high), -finished.bit_count(), next(tie), finished, after, (path, i))
-                )
+                heappush(heap, (max(peak, high), -finished.bit_count(), next(tie), finished, after, (path, i)))
         return self.piece
 
     def _next(self, done: int, alive: int, peak: int) -> list[int]:
