@@ -1,0 +1,7 @@
+"""Finding things in pictures: boxes, how much they overlap, which to keep, and how good they were."""
+
+from numpycnn.detection.boxes import *
+from numpycnn.detection.nms import *
+from numpycnn.detection.overlap import *
+from numpycnn.detection.overlap_losses import *
+from numpycnn.detection.soft_nms import *
