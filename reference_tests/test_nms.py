@@ -1,4 +1,5 @@
 """Non-max suppression: the selection of TensorFlow on every input, who suppressed whom, all ways to the same answer."""
+# ruff: noqa: E501 - a message is one line, here as for the user
 
 import warnings
 
@@ -44,9 +45,7 @@ def test_selects_what_tensorflow_selects_of_what_is_not_finite_and_in_half_preci
     with np.errstate(over="ignore"):
         boxes, scores = (with_specials(rng, array, int(rng.integers(0, 5))).astype(dtype) for array in scored)
     options = {"iou_threshold": threshold, "score_threshold": least}
-    np.testing.assert_array_equal(
-        non_max_suppression(boxes, scores, **options), tensorflows(boxes, scores, **options)
-    )
+    np.testing.assert_array_equal(non_max_suppression(boxes, scores, **options), tensorflows(boxes, scores, **options))
 
 
 @pytest.mark.parametrize("kind", ["uniform", "grid", "clustered", "same", "thin", "extreme"])
@@ -114,13 +113,25 @@ def test_explain_tells_who_suppressed_whom(scored, threshold, least, size, class
 def test_classes_suppress_only_their_own(scored, threshold, size):
     boxes, scores = scored
     labels = np.arange(len(scores)) * 7 % 3
-    kept = [np.flatnonzero(labels == k)[non_max_suppression(boxes[labels == k], scores[labels == k], iou_threshold=threshold)] for k in range(3)]
+    kept = [
+        np.flatnonzero(labels == k)[
+            non_max_suppression(boxes[labels == k], scores[labels == k], iou_threshold=threshold)
+        ]
+        for k in range(3)
+    ]
     apart = sorted(np.concatenate(kept), key=lambda i: (-scores[i], i))
     together = non_max_suppression(boxes, scores, size, iou_threshold=threshold, classes=labels)
     assert together.tolist() == apart[:size]
 
 
-@given(scored_boxes(most=25), st.sampled_from([0.0, 0.1, 0.5, 2.0]), THRESHOLDS, LEAST, st.sampled_from([None, 4]), st.booleans())
+@given(
+    scored_boxes(most=25),
+    st.sampled_from([0.0, 0.1, 0.5, 2.0]),
+    THRESHOLDS,
+    LEAST,
+    st.sampled_from([None, 4]),
+    st.booleans(),
+)
 def test_soft_suppression_is_tensorflows(scored, sigma, threshold, least, size, special):
     boxes, scores = scored
     if special:
@@ -201,8 +212,15 @@ def test_nothing_in_nothing_out():
         assert [a.tolist() for a in soft_non_max_suppression(np.zeros((0, 4)), [])] == [[], []]
         assert non_max_suppression_padded([], [], 2)[0].tolist() == [0, 0]
         options = {"max_output_size_per_class": 2, "max_total_size": 3}
-        assert combined_non_max_suppression(np.zeros((0, 5, 1, 4)), np.zeros((0, 5, 2)), **options).boxes.shape == (0, 3, 4)
-        assert combined_non_max_suppression(np.zeros((2, 0, 1, 4)), np.zeros((2, 0, 3)), **options).scores.shape == (2, 3)
+        assert combined_non_max_suppression(np.zeros((0, 5, 1, 4)), np.zeros((0, 5, 2)), **options).boxes.shape == (
+            0,
+            3,
+            4,
+        )
+        assert combined_non_max_suppression(np.zeros((2, 0, 1, 4)), np.zeros((2, 0, 3)), **options).scores.shape == (
+            2,
+            3,
+        )
 
 
 ERRORS = [

@@ -26,10 +26,12 @@ def plainly(corners: Corners, areas, threshold, limit: int) -> np.ndarray:
 
 
 def keep(corners: Corners, areas, threshold, limit: int) -> np.ndarray:
-    """What `plainly` keeps, by a sweep where few boxes lie side by side, else in blocks."""
+    """What `plainly` keeps, in blocks where few are kept or many lie side by side, else by a sweep."""
     count = len(areas)
     if count <= FEW:
         return plainly(corners, areas, threshold, limit)
+    if limit <= count // 64:
+        return _in_blocks(corners, areas, threshold, limit)
     sweeps = [_Sweep(low, high) for low, high in ((corners.x1, corners.x2), (corners.y1, corners.y2))]
     shorter = min(sweeps, key=lambda sweep: sweep.pairs)
     if shorter.pairs <= count * min(limit, count // 8):
@@ -41,7 +43,7 @@ class _Sweep:
     """Boxes in the order of where they begin along one axis, and for each the end of those that begin within it."""
 
     def __init__(self, low, high):
-        self.order = np.argsort(low, kind="stable")
+        self.order = np.argsort(low)
         self.ends = np.searchsorted(low[self.order], high[self.order])
         self.pairs = int(np.maximum(self.ends - np.arange(len(low)), 0).sum())
 
