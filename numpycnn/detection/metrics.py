@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -126,14 +127,9 @@ def coco_summary(
     >>> {name: round(value, 3) for name, value in summary.items() if value == value and "AP" in name}
     {'AP': 0.9, 'AP50': 1.0, 'AP75': 1.0, 'APs': 0.9}
     """
-    options = {"format": format}
-    sized = {
-        size: mean_average_precision(ground_truth, predictions, area_range=area, **options)
-        for size, area in COCO_SIZES.items()
-    }
-    few = {
-        limit: mean_average_precision(ground_truth, predictions, max_detections=limit, **options) for limit in (1, 10)
-    }
+    measure = partial(mean_average_precision, ground_truth, predictions, format=format)
+    sized = {size: measure(area_range=area) for size, area in COCO_SIZES.items()}
+    few = {limit: measure(max_detections=limit) for limit in (1, 10)}
     whole = sized["all"]
     return {
         "AP": whole.mean, "AP50": _mean(whole.table[0]), "AP75": _mean(whole.table[5]),

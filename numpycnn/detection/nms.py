@@ -1,6 +1,6 @@
 """Non-max suppression: of boxes that overlap, keep the one with the best score."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def non_max_suppression(
     classes=None,
     format: str = "xyxy",
     explain: bool = False,
-):
+) -> Any:
     """Drop boxes of low score; keep the best, drop what overlaps it by more than the threshold, and go on.
 
     Args:

@@ -202,7 +202,7 @@ def _backward(op, dy, boxes1, boxes2, format, pairwise, penalty: Penalty | None,
     da, db = shares_backward(a, b, shares, ratio(dy, shares.union), dunion, plus_one)
     if penalty is not None:
         more = penalty.backward(a, b, shares, -dy)
-        da, db = ([d + e for d, e in zip(*both, strict=True)] for both in zip((da, db), more, strict=True))
+        da, db = da + more[0], db + more[1]
     return tuple(
         _brought_back(gradient, corners, format, pairwise, axis).astype(dtype, copy=False)
         for gradient, corners, axis in ((da, a, 1), (db, b, 0))
@@ -212,5 +212,5 @@ def _backward(op, dy, boxes1, boxes2, format, pairwise, penalty: Penalty | None,
 def _brought_back(gradient, corners: Corners, format, pairwise, axis) -> np.ndarray:
     """The gradients by four corners of the pairs as one by the boxes that were given."""
     if pairwise:
-        gradient, corners = [g.sum(axis=axis) for g in gradient], corners.each(np.ravel)
+        gradient, corners = gradient.sum(axis=1 + axis), corners.each(np.ravel)
     return corners_backward(gradient, corners, format)

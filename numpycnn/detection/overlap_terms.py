@@ -10,8 +10,8 @@ import numpy as np
 
 from numpycnn.detection.boxes import Corners
 
-Four = list[np.ndarray]
-"""Gradients by x1, y1, x2 and y2."""
+Gradients = tuple[np.ndarray, np.ndarray]
+"""Of a and of b, each by x1, y1, x2 and y2: (4, ...)."""
 
 
 class Shares(NamedTuple):
@@ -26,7 +26,7 @@ class Penalty(NamedTuple):
     """What a measure takes off IoU, and the gradients of that by the corners of both boxes."""
 
     value: Callable[[Corners, Corners, Shares], np.ndarray]
-    backward: Callable[..., tuple[Four, Four]]
+    backward: Callable[..., Gradients]
 
 
 def shares_of(a: Corners, b: Corners, plus_one=False) -> Shares:
@@ -45,20 +45,19 @@ def ratio(part, whole):
     return np.where(nothing, 0, part / np.where(nothing, 1, whole))
 
 
-def shares_backward(a, b, shares, dintersection, dunion, plus_one=False):
+def shares_backward(a, b, shares, dintersection, dunion, plus_one=False) -> Gradients:
     """From gradients by I and by U = A + B - I to those by the corners of both boxes."""
     width, height = shares.sides
     di = (dintersection - dunion) * ((width > 0) & (height > 0))
-    dwidth, dheight = di * height, di * width
-    left, top, right, bottom = a.x1 >= b.x1, a.y1 >= b.y1, a.x2 <= b.x2, a.y2 <= b.y2
-    inner = (-dwidth, left), (-dheight, top), (dwidth, right), (dheight, bottom)
-    da = [d * chosen for d, chosen in inner]
-    db = [d * ~chosen for d, chosen in inner]
-    for gradient, corners in ((da, a), (db, b)):
-        w, h = corners.sides(plus_one)
-        for k, d in enumerate((-dunion * h, -dunion * w, dunion * h, dunion * w)):
-            gradient[k] = gradient[k] + d
-    return da, db
+    inner = from_sides(di * height, di * width)
+    ends = np.stack((a.x1 >= b.x1, a.y1 >= b.y1, a.x2 <= b.x2, a.y2 <= b.y2))
+    (wa, ha), (wb, hb) = a.sides(plus_one), b.sides(plus_one)
+    return inner * ends + from_sides(dunion * ha, dunion * wa), inner * ~ends + from_sides(dunion * hb, dunion * wb)
+
+
+def from_sides(dwidth, dheight) -> np.ndarray:
+    """The gradients by x1, y1, x2 and y2 (4, ...) of those by x2 - x1 and y2 - y1."""
+    return np.stack((-dwidth, -dheight, dwidth, dheight))
 
 
 # Penalties: the box around both, the distance of the centres, the difference of the shapes.
@@ -68,11 +67,10 @@ def _hull_sides(a, b):
     return np.maximum(a.x2, b.x2) - np.minimum(a.x1, b.x1), np.maximum(a.y2, b.y2) - np.minimum(a.y1, b.y1)
 
 
-def _hull_backward(a, b, dwidth, dheight) -> tuple[Four, Four]:
-    left, top, right, bottom = a.x1 <= b.x1, a.y1 <= b.y1, a.x2 >= b.x2, a.y2 >= b.y2
-    outer = (-dwidth, left), (-dheight, top), (dwidth, right), (dheight, bottom)
-    da, db = zip(*((d * chosen, d * ~chosen) for d, chosen in outer), strict=True)
-    return da, db
+def _hull_backward(a, b, dwidth, dheight) -> Gradients:
+    outer = from_sides(dwidth, dheight)
+    ends = np.stack((a.x1 <= b.x1, a.y1 <= b.y1, a.x2 >= b.x2, a.y2 >= b.y2))
+    return outer * ends, outer * ~ends
 
 
 def _empty_share(a, b, shares):
@@ -87,7 +85,7 @@ def _empty_share_backward(a, b, shares, dy):
     dhull = ratio(ratio(dy * shares.union, hull), hull)
     around = _hull_backward(a, b, dhull * height, dhull * width)
     within = shares_backward(a, b, shares, np.zeros_like(dy), ratio(-dy, hull))
-    return tuple([d + e for d, e in zip(*both, strict=True)] for both in zip(around, within, strict=True))
+    return around[0] + within[0], around[1] + within[1]
 
 
 def _centre_steps(a, b):
@@ -106,10 +104,8 @@ def _distance_backward(a, b, shares, dy):
     dsquare = ratio(dy, diagonal)
     ddiagonal = -2 * dsquare * _distance(a, b, shares)
     around = _hull_backward(a, b, ddiagonal * width, ddiagonal * height)
-    steps = (dsquare * x, dsquare * y) * 2
-    return [d + e for d, e in zip(around[0], steps, strict=True)], [
-        d - e for d, e in zip(around[1], steps, strict=True)
-    ]
+    step = np.stack((dsquare * x, dsquare * y) * 2)
+    return around[0] + step, around[1] - step
 
 
 def _shape_difference(a, b):
@@ -127,14 +123,14 @@ def _distance_and_shape(a, b, shares):
 
 def _distance_and_shape_backward(a, b, shares, dy):
     dangle = dy * _alpha(a, b, shares) * 4 / np.pi * _shape_difference(a, b)
-    gradients = _distance_backward(a, b, shares, dy)
-    for gradient, corners, sign in zip(gradients, (a, b), (1, -1), strict=True):
-        width, height = corners.sides()
-        square = width**2 + height**2
-        dwidth, dheight = ratio(sign * dangle * height, square), ratio(-sign * dangle * width, square)
-        for k, d in enumerate((-dwidth, -dheight, dwidth, dheight)):
-            gradient[k] = gradient[k] + d
-    return gradients
+    da, db = _distance_backward(a, b, shares, dy)
+    return da + _angle_backward(a, dangle), db + _angle_backward(b, -dangle)
+
+
+def _angle_backward(corners, dangle) -> np.ndarray:
+    width, height = corners.sides()
+    square = width**2 + height**2
+    return from_sides(ratio(dangle * height, square), ratio(-dangle * width, square))
 
 
 GIOU = Penalty(_empty_share, _empty_share_backward)
