@@ -50,7 +50,7 @@ class Call:
     def run(self) -> Arrays:
         """The outputs by name: y (and mean, variance), or dx, dkernel, dbias, ..."""
         function = self.function or op_function(self.op)
-        keyword_only, listed = _convention(function)
+        keyword_only, listed = _convention(function, op_function(self.forward_op))
         given = {k: v for k, v in self.arrays.items() if not (self.backward and k == "bias")}
         positional = [v for k, v in given.items() if k not in keyword_only]
         if listed:
@@ -119,8 +119,8 @@ def is_float(value) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def _convention(function) -> tuple[set[str], bool]:
+def _convention(function, forward) -> tuple[set[str], bool]:
     """Which parameters go by keyword only, and whether the arrays come as one list, as in concatenate."""
-    parameters = inspect.signature(function).parameters
-    listed = "inputs" in parameters and parameters["inputs"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return {name for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}, listed
+    parameters = [*inspect.signature(function).parameters.values(), *inspect.signature(forward).parameters.values()]
+    listed = any(p.name == "inputs" and p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
+    return {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}, listed

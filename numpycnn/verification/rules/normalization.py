@@ -118,9 +118,7 @@ def epsilons(op, row: int):
     who |= {1e-6: "common in transformers and ConvNeXt", 1e-7: "", 1e-8: "", 1e-12: "", 0.0: "no epsilon at all"}
     names = {value: f"epsilon {value:g}" for value in who}
     label = {"group_normalization": "group ", "layer_normalization": "layer "}.get(op, "")
-    return [
-        default_option(f"{label}{names[value]}", op, "epsilon", value, row, text) for value, text in who.items()
-    ]
+    return [default_option(f"{label}{names[value]}", op, "epsilon", value, row, text) for value, text in who.items()]
 
 
 RULES = [
@@ -141,7 +139,8 @@ RULES = [
         "keep the variance divided by K", unbiased_statistics,
     ),
     rule(
-        "statistics of the batch", 24, "batch_normalization", "normalizes by the statistics of the batch (training mode)",
+        "statistics of the batch", 24, "batch_normalization",
+        "normalizes by the statistics of the batch (training mode)",
         "switch to inference: model.eval(), training=False", statistics_of_the_batch,
     ),
     rule("deviation taken for a variance", (), "batch_normalization", "has squared the variance it was given",
@@ -157,7 +156,8 @@ RULES = [
         "give it 1 - momentum", complement,
     ),
     rule(
-        "alpha over size", 26, "local_response_normalization", "divides alpha by the size of the window (PyTorch, Caffe)",
+        "alpha over size", 26, "local_response_normalization",
+        "divides alpha by the size of the window (PyTorch, Caffe)",
         "multiply its alpha by 2 * depth_radius + 1", alpha_times(-1),
     ),
     rule(

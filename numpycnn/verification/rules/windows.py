@@ -180,8 +180,7 @@ def _tied(dy, x, pool_size, strides, padding, share):
     y = nan_wins(x, pool_size, strides=strides, padding=padding)
     cuts = [
         tuple(
-            slice(k, k + (axis.output - 1) * axis.stride + 1, axis.stride)
-            for k, axis in zip(tap, window, strict=True)
+            slice(k, k + (axis.output - 1) * axis.stride + 1, axis.stride) for k, axis in zip(tap, window, strict=True)
         )
         for tap in window.taps
     ]
