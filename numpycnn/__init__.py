@@ -3,6 +3,6 @@
 from numpycnn import layers, models, ops
 from numpycnn.counting import Count, count
 from numpycnn.models import Model, Sequential
-from numpycnn.verification import Report, verify
+from numpycnn.verification import Report, check, verify
 
-__all__ = ["Count", "Model", "Report", "Sequential", "count", "layers", "models", "ops", "verify"]
+__all__ = ["Count", "Model", "Report", "Sequential", "check", "count", "layers", "models", "ops", "verify"]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from numpycnn.cli.check import check
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.verify import verify
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("count")(count)
 app.command("verify")(verify)
+app.command("check")(check)
 
 
 def _version(wanted: bool) -> None:
