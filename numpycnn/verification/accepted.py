@@ -19,7 +19,7 @@ DEFAULTS = {"strides": 1, "dilation_rate": 1, "groups": 1, "padding": "valid", "
 
 @dataclass
 class Accepted:
-    """By option, the forms that the function takes ("one integer", "two integers", "valid", ...) and what it refuses."""
+    """By option, the forms that the function takes ("one integer", "valid", ...) and what it refuses."""
 
     forms: dict[str, set[str]] = field(default_factory=dict)
     refused: dict[str, list[str]] = field(default_factory=dict)

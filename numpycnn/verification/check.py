@@ -16,7 +16,10 @@ from numpycnn.verification.tolerances import scaled_error
 
 __all__ = ["check"]
 
-MOST_OBSERVED = 6
+PROBES = 80
+"""How many drawn calls are used to find out what the function accepts, and what its mistakes have in common."""
+
+MOST_OBSERVED = 8
 ROUNDS = 3
 
 
@@ -57,9 +60,9 @@ def check(
     except ImportError as error:
         raise ImportError(f'Hypothesis is needed: pip install "numpycnn-reference[testing]"; {error}') from error
     checker = Checker(find_op(op.removesuffix(BACKWARD)), op.endswith(BACKWARD), np.dtype(dtype), seed, empty)
-    probes = list(checker.drawn(min(examples, 80)))
-    checker.bound = bind(function, op, layout_of(layout), params, checker.complete(probes[0]))
-    checker.accepted = find_accepted(checker.bound, probes, checker.complete)
+    checker.probes = list(checker.drawn(min(examples, PROBES)))
+    checker.bound = bind(function, op, layout_of(layout), params, checker.complete(checker.probes[0]))
+    checker.accepted = find_accepted(checker.bound, checker.probes, checker.complete)
     return checker.report(examples)
 
 
@@ -87,7 +90,7 @@ class Checker:
 
     def __init__(self, op, backward: bool, dtype: np.dtype, seed: int, empty: bool):
         self.op, self.backward, self.dtype, self.seed, self.empty = op, backward, dtype, seed, empty
-        self.run, self.failing, self.passing = 0, [], []
+        self.run, self.probes = 0, []
 
     def report(self, examples: int) -> FunctionReport:
         smallest = self.search(examples)
@@ -116,18 +119,11 @@ class Checker:
         last: list[Judged] = []
 
         def judge(case):
-            call = self.accepted.fit(self.op.call(case), self.bound)
-            if not self.empty and not all(np.size(a) for a in call.arrays.values() if isinstance(a, np.ndarray)):
+            judged = self.tried(self.op.call(case))
+            if judged is None:
                 return
-            try:
-                judged = self.judged(call)
-            except (ValueError, TypeError):
-                return  # what was made to fit is no call of the op
             self.run += not last
-            if judged.kind is None:
-                self.passing += [judged][: MOST_OBSERVED - len(self.passing)]
-            elif not last or judged.kind == last[0].kind:
-                self.failing += [judged][: MOST_OBSERVED - len(self.failing)]
+            if judged.kind is not None and (not last or judged.kind == last[0].kind):
                 last.append(judged)
                 raise Wrong
 
@@ -156,11 +152,20 @@ class Checker:
             call = replace(call, op=call.op + BACKWARD, arrays={"dy": dy, **call.arrays})
         return call.astype(self.dtype)
 
-    def judged(self, call: Call) -> Judged:
+    def tried(self, call: Call) -> Judged | None:
+        """A drawn call, made to fit what the function accepts; None where that is no call of the op any more."""
+        call = self.accepted.fit(call, self.bound)
+        if not self.empty and not all(np.size(a) for a in call.arrays.values() if isinstance(a, np.ndarray)):
+            return None
+        try:
+            return self.judged(self.complete(call))
+        except (ValueError, TypeError):
+            return None
+
+    def judged(self, narrow: Call) -> Judged:
         """What the function makes of a call; ValueError or TypeError where the call itself is none of the op."""
         from numpycnn.testing import Case
 
-        narrow = self.complete(call)
         wide = narrow.astype(np.float64)
         reference = wide.run()
         case = Case({k: v for k, v in wide.arrays.items() if k != "dy"}, dict(wide.options))
@@ -220,16 +225,20 @@ class Checker:
 
     def explained(self, smallest: Judged) -> Explanation | None:
         """The rules that give the function's numbers on all failing cases, and ours where it passed."""
-        observed = [j.observation for j in (*self.failing[::-1], smallest, *self.passing) if j.observation is not None]
-        if smallest.observation is None or not observed:
+        if smallest.observation is None:
             return None
-        observed.sort(key=lambda o: o.error(o.chain[0].run()) <= 1)  # those that fail first
+        tried = [judged for judged in map(self.tried, self.probes) if judged is not None and judged.observation]
+        failing = [j.observation for j in tried if j.kind is not None][:MOST_OBSERVED]
+        passing = [j.observation for j in tried if j.kind is None][:MOST_OBSERVED]
+        observed = [o for o in (*failing, smallest.observation, *passing) if o is not None]
         found = explain(observed)
+        if not found.reasons:  # there may be several mistakes: at least the one that is shown
+            return explain([smallest.observation])
         for _ in range(ROUNDS):
-            if found.apart is None or self.backward:
+            if found.apart is None:
                 break
             try:
-                settled = self.judged(found.apart[0])
+                settled = self.judged(found.apart[0].astype(self.dtype))
             except (ValueError, TypeError):
                 break
             if settled.observation is None:

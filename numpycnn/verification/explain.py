@@ -5,7 +5,7 @@ of its calls changed by a rule. A rule explains the other side where rounding ex
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -261,13 +261,27 @@ def _inputs(chain: Chain) -> Iterator[Chain]:
     """The same calls on other inputs: numbers of many sizes, images a few pixels larger on one side or the other."""
     rng, call = np.random.default_rng(0), chain[0]
     x = call.arrays.get("x")
-    if call.backward or x is None:
+    if x is None:
         return
     for size in (1, 1e-3):
         for more in ((0, 0), (1, 0), (0, 1), (1, 2), (2, 3), (3, 1), (4, 5)) if x.ndim == 4 else ((0, 0),):
-            shape = (2, x.shape[1] + more[0], x.shape[2] + more[1], x.shape[3]) if x.ndim == 4 else x.shape
+            shape = (2, x.shape[1] + more[0], x.shape[2] + more[1], x.shape[3]) if x.ndim == 4 else (5, *x.shape[1:])
             arrays = {k: _drawn(rng, k, v.shape) for k, v in call.arrays.items() if isinstance(v, np.ndarray)}
-            yield (call.with_arrays(**{**arrays, "x": size * _drawn(rng, "x", shape)}), *chain[1:])
+            drawn = call.with_arrays(**{**arrays, "x": size * _drawn(rng, "x", shape)})
+            if call.backward:
+                drawn = _with_dy(rng, drawn)
+            if drawn is not None:
+                yield (drawn, *chain[1:])
+
+
+def _with_dy(rng, call: Call) -> Call | None:
+    """A backward with a dy of the shape that its forward now gives."""
+    arrays = {k: v for k, v in call.arrays.items() if k != "dy"}
+    try:
+        y = next(iter(replace(call, op=call.forward_op, arrays=arrays, function=None, finish=()).run().values()))
+    except (ValueError, TypeError):
+        return None
+    return call.with_arrays(dy=rng.normal(size=y.shape))
 
 
 def _drawn(rng, name: str, shape) -> np.ndarray:

@@ -36,7 +36,7 @@ class Failure:
 class FunctionReport:
     """How a function compares with an op: `.holds`, `.summary`, `.snippet`, `.failure`, `.to_json()`.
 
-    examples: how many cases were compared before the first failure.   left_out: options that the function does not take.
+    examples: how many cases were compared before one failed.   left_out: options that the function does not take.
     """
 
     bound: Bound

@@ -1,5 +1,7 @@
 """Every op of the package as its tests see it, one module for each module of numpycnn.ops."""
 
+from difflib import get_close_matches
+
 from numpycnn.testing.cases import Op
 from numpycnn.testing.catalogue import (
     activations,
@@ -35,4 +37,6 @@ def find_op(name: str) -> Op:
     for op in OPS:
         if op.name == name:
             return op
-    raise ValueError(f"there is no op {name!r} in the catalogue; there are {', '.join(op.name for op in OPS)}.")
+    close = get_close_matches(name, [op.name for op in OPS], n=3)
+    rather = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(op.name for op in OPS)}."
+    raise ValueError(f"there is no op {name!r} in the catalogue; {rather}")

@@ -109,6 +109,14 @@ def logistic(x):
     return np.exp(-np.logaddexp(0, -x))
 
 
+def gated(x):
+    """|silu(x)|, and what is lost of it in float32 where sigmoid(x) is below the smallest number."""
+    return abs(x) * (logistic(x) + LOST)
+
+
+LOST = float(np.finfo(np.float32).smallest_subnormal / np.finfo(np.float32).eps)
+
+
 SLOPES = [0.25, 0.0, -0.5, 1.0, float(np.float32(0.3))]  # tf.nn.leaky_relu holds its slope in float32
 
 OPS = [
@@ -126,7 +134,7 @@ OPS = [
     activation("sigmoid", logistic, smooth=True),
     activation("tanh", lambda x: 2, smooth=True),
     activation("hard_sigmoid", lambda x: 1),
-    activation("silu", lambda x: logistic(x) * (1 + abs(x)), smooth=True),
+    activation("silu", lambda x: logistic(x) + gated(x), output=gated, smooth=True),
     activation("hard_silu", lambda x: 2),
     activation(
         "gelu", lambda x, approximate: 2 + approximate * np.minimum(abs(x), 6) ** 3,
