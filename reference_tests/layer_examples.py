@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from numpycnn import layers
-from numpycnn.keras_io.custom import custom_layers
+from numpycnn.keras_io.build import import_keras, keras_class
 from numpycnn.layers import Input, Layer
 from numpycnn.layers.base import Kept
 from numpycnn.layers.initializers import HeNormal
@@ -44,7 +43,7 @@ class Example:
         model = Model(given(inputs), self.layer(*inputs), dtype="float64")
         rng = np.random.default_rng(seed)
         for variable in model.weights:
-            drawn = rng.normal(size=variable.shape)
+            drawn = rng.normal(size=variable.shape) if variable.shape else np.round(10 * rng.random())
             variable.assign(np.abs(drawn) + 0.5 if variable.name.endswith("variance") else drawn)
         return model if dtype is np.float64 else model.astype(dtype)
 
@@ -55,13 +54,18 @@ class Example:
 
     def keras_layer(self, values, dtype="float64"):
         """Keras's layer of the same class from `keras_config`, built, with these weights."""
-        kinds = {**vars(keras.layers), **custom_layers()}
+        keras = import_keras()
         config = {
             k: v.keras_config() if hasattr(v, "keras_config") else v for k, v in self.layer.keras_config().items()
         }
-        built = kinds[self.layer.keras_class](**{**config, "dtype": dtype})
+        built = keras_class(self.layer.keras_class)(**{**config, "dtype": dtype})
         built(given([keras.Input(shape, dtype=dtype) for shape in self.shapes]))
         built.set_weights(values)
+        if hasattr(built, "finalize_state"):  # Normalization computes with copies of its weights
+            built.finalize_state()
+        for weight, name in zip(built.weights, self.layer.weight_specs(*self.shapes), strict=True):
+            if weight.name.startswith("variable"):  # the one of LayerScale has no name of its own
+                weight._name = name
         return built
 
     def kept(self, weights, arrays, training=False, rng=None) -> Kept:
@@ -221,6 +225,21 @@ SHAPING = [
     one(layers.Resizing(4, 3, interpolation="nearest"), *IMAGE),
     one(layers.Rescaling(1 / 127.5, -1), 6, 5, 4, precision=np.float32),
     one(layers.Rescaling([0.5, -2.0, 3.0], offset=[1.0, 0.0, -4.0]), 6, 5, 3),
+    one(layers.Normalization(), 6, 5, 4),
+    one(layers.Normalization(axis=(3, 1)), 6, 5, 4),
+    one(layers.Normalization(axis=None, invert=True), 6, 5, 4),
+    one(layers.Normalization(axis=-1, mean=[3.0, -1.0, 0.5], variance=[4.0, 0.0, 2.5]), 6, 5, 3, precision=np.float32),
+    one(
+        layers.Normalization(axis=(2, -1), mean=[1.0, 3.0, -2.0], variance=[1.0, 4.0, 9.0], invert=True),
+        6,
+        5,
+        3,
+        precision=np.float32,
+    ),
+    one(layers.Normalization(axis=1, mean=0.5, variance=0.04), 7, precision=np.float32),
+    one(layers.LayerScale(0.3, 4), 6, 5, 4),
+    one(layers.LayerScale(1e-6, 7), 7),
+    several(layers.CustomScaleLayer(0.17), (6, 5, 4), (6, 5, 4), precision=np.float32),
 ]
 
 DROPOUT = [

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from numpycnn import layers, ops
+from numpycnn.keras_io.build import keras_class
 from numpycnn.layers import InputLayer, Layer
 from numpycnn.layers.base import stand_in
 from numpycnn.verification.tolerances import scaled_error
@@ -34,7 +35,7 @@ def test_every_exported_layer_has_an_example():
 @pytest.mark.parametrize("kind", [kind for kind in LAYERS if kind not in NOT_IN_KERAS])
 def test_arguments_order_and_defaults_are_keras_s(kind):
     """Ours in Keras's order with Keras's defaults; what Keras has besides is left out, never renamed."""
-    theirs = inspect.signature(getattr(keras.layers, kind.__name__).__init__).parameters
+    theirs = inspect.signature(keras_class(kind.__name__).__init__).parameters
     own = {f.name: inspect.signature(kind).parameters[f.name].default for f in fields(kind)}
     own = {name: default for name, default in own.items() if name not in ("name", "trainable")}
     assert list(own) == [name for name in theirs if name in own]
@@ -252,7 +253,7 @@ def test_extra_bytes_are_those_of_a_training_call(example):
     weights = dict(zip(layer.weight_specs(*example.shapes), example.model().get_weights(), strict=True))
     step = layer.call(weights, arrays, training=True, rng=np.random.default_rng(0))
     expected = sum(value.nbytes for value in step.extra.values())
-    assert layer.extra_bytes(*example.shapes, batch_size=3, itemsize=8) == expected
+    assert layer.extra_bytes(*example.shapes, batch_size=3, itemsize=8, variable_size=8) == expected
 
 
 @every_example

@@ -123,7 +123,7 @@ def _pictures(model: Model, images: list[Path] | None) -> np.ndarray | None:
         if images:
             raise Unusable(f"--image needs a model with one input (height, width, 1 or 3); this one has {shapes}")
         return None
-    height, width, channels = shapes[0]
+    height, width, channels = (224 if size is None else size for size in shapes[0])
     with usable(ValueError, TypeError, ImportError, OSError):
         x = load_images(images, size=(height, width)) if images else fit(sample_photographs(), (height, width))
     return x if channels == 3 else x.mean(axis=-1, keepdims=True)

@@ -14,3 +14,4 @@ from numpycnn.layers.merging import *
 from numpycnn.layers.normalization import *
 from numpycnn.layers.pooling import *
 from numpycnn.layers.resize import *
+from numpycnn.layers.scaling import *

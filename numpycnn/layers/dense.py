@@ -85,6 +85,7 @@ class RadialBasis(Layer):
 class Flatten(SingleOp):
     """`ops.flatten`: the values of each example in one row, height, width, channels."""
 
+    view = True
     op = Op(ops.flatten, ops.flatten_backward)
 
     def output_shape(self, shape):
@@ -95,6 +96,7 @@ class Flatten(SingleOp):
 class Reshape(SingleOp):
     """`ops.reshape`: each example in another shape, of which one size may be -1."""
 
+    view = True
     op = Op(ops.reshape, ops.reshape_backward)
 
     target_shape: Shape

@@ -26,6 +26,9 @@ from numpycnn.verification.tolerances import scaled_error
 __all__ = ["verify"]
 
 Progress = Callable[[str], None]
+OPEN = 32
+"""The size that random inputs have where a model leaves it open."""
+
 Arrays = dict[Tensor, np.ndarray]
 
 
@@ -65,7 +68,7 @@ def verify(
     rng = np.random.default_rng(seed)
     named = isinstance(against, str) and against == "tensorflow"
     if inputs is None and (named or isinstance(against, Model)):
-        drawn = [rng.normal(size=(2, *tensor.shape)) for tensor in model.inputs]
+        drawn = [rng.normal(size=(2, *(OPEN if size is None else size for size in t.shape))) for t in model.inputs]
         inputs = drawn[0] if model.single[0] else drawn
     tell = progress or (lambda line: None)
     tell("building the model in TensorFlow" if named else "matching the two sides")
@@ -99,13 +102,14 @@ class Comparison:
         for node in self.nodes:
             name = self.model.node_names[node]
             self.tell(f"comparing the output of {name}")
-            layer, length = node.layer, node.layer.sum_length(*node.input_shapes)
+            layer, training = node.layer, self.training if node.training is None else node.training
             given, exact_given = ([values[t] for t in node.inputs] for values in (narrow, wide))
+            length = layer.sum_length(*(x.shape[1:] for x in given))
             weights = self._weights(self.exact, layer)
-            reference = layer.call(weights, exact_given, training=self.training).outputs
-            ours = layer.call(self._weights(self.model, layer), given, training=self.training).outputs
+            reference = layer.call(weights, exact_given, training=training).outputs
+            ours = layer.call(self._weights(self.model, layer), given, training=training).outputs
             if any(t in theirs.outputs or t in self.side.misfits for t in node.outputs):
-                scale = layer.output_scale(weights, exact_given, training=self.training)
+                scale = layer.output_scale(weights, exact_given, training=training)
             depth = 1 + max((steps[t] for t in node.inputs), default=0)
             for tensor, y, ref in zip(node.outputs, ours, reference, strict=True):
                 if tensor in theirs.outputs:
@@ -120,12 +124,12 @@ class Comparison:
                     narrow[tensor], wide[tensor], steps[tensor] = y, ref, depth
                     continue
                 if row.verdict == "differs":
-                    chain = layer_chain(layer, weights, exact_given, training=self.training, **images)
+                    chain = layer_chain(layer, weights, exact_given, training=training, **images)
                     row = replace(row, finding=find("y", ref, their, scale, length=length, chain=chain))
                 rows.append(row)
                 narrow.setdefault(tensor, y), wide.setdefault(tensor, ref), steps.setdefault(tensor, depth)
-            if len(node.inputs[0].shape) == 3 and len(node.outputs[0].shape) == 1:
-                images = {"image": node.inputs[0].shape}
+            if given[0].ndim == 4 and ours[0].ndim == 2:
+                images = {"image": given[0].shape[1:]}
         return rows
 
     def _starts(self, theirs: Recording) -> tuple[Arrays, Arrays, dict[Tensor, int]]:
@@ -187,9 +191,9 @@ class Comparison:
                     for t, y in zip(node.outputs, kept.outputs, strict=True)
                 ]
                 sides.append(node.layer.call_backward(weights, wide, kept))
-            call = backward_call(node.layer, weights, wide[0], kept)
+            call = backward_call(node.layer, weights, wide[0], kept, training=_told(node))
             scales = node.layer.gradient_scales(weights, wide[0], kept)
-            products = wide[0].size * node.layer.sum_length(*node.input_shapes)
+            products = wide[0].size * node.layer.sum_length(*(x.shape[1:] for x in kept.inputs))
             for place, mine, ref, scale in zip(node.inputs, *(s.inputs for s in (*sides, scales)), strict=True):
                 sums.setdefault(place, GradientSum()).add(mine, ref, scale, products, call, "dx")
             for name in self._trainable(node.layer):
@@ -210,7 +214,7 @@ class Comparison:
         for node in self.nodes:
             if not all(t in theirs.outputs for t in node.outputs):
                 given = [values[t] for t in node.inputs]
-                step = node.layer.call(self._weights(self.exact, node.layer), given, training=True)
+                step = node.layer.call(self._weights(self.exact, node.layer), given, training=_told(node))
                 values = {**dict(zip(node.outputs, step.outputs, strict=True)), **values}
         return values
 
@@ -218,7 +222,7 @@ class Comparison:
         """What our layer would have kept, had it been given these inputs."""
         weights = self._weights(model, node.layer)
         given = tuple(outputs[t].astype(model.dtype) for t in node.inputs)
-        step = node.layer.call(weights, given, training=True)
+        step = node.layer.call(weights, given, training=_told(node))
         return weights, Kept(given, tuple(outputs[t].astype(model.dtype) for t in node.outputs), step.extra)
 
     def _chained_outputs(self, theirs: Recording) -> dict[Tensor, list[float]]:
@@ -254,6 +258,11 @@ class Comparison:
     def _weights(self, model: Model, layer: Layer):
         prefix = self.model.names[layer] + "/"
         return {k.removeprefix(prefix): v for k, v in model.values().items() if k.startswith(prefix)}
+
+
+def _told(node: Node) -> bool:
+    """Whether a layer trains where the model does."""
+    return node.training is not False
 
 
 def relative_error(y, reference) -> float:

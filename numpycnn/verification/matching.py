@@ -123,7 +123,9 @@ def fit(array: np.ndarray, shape, layout: str, batch: int | None) -> np.ndarray 
         return None
     if layout == "nchw" and array.ndim == 4:
         array = array.transpose(0, 2, 3, 1)
-    if array.shape[1:] == tuple(shape):
+    if len(shape) == array.ndim - 1 and all(
+        own in (None, size) for own, size in zip(shape, array.shape[1:], strict=True)
+    ):
         return array
     bare = [size for size in array.shape[1:] if size != 1]
     if bare == [size for size in shape if size != 1] and {array.ndim, len(shape) + 1} == {2, 4}:
