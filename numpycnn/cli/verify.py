@@ -9,7 +9,7 @@ import typer
 
 from numpycnn.cli.count import show_figures
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.targets import resolve_model, sizes
+from numpycnn.cli.targets import model_functions, resolve_model, sizes
 from numpycnn.counting import count
 from numpycnn.models import Model
 
@@ -66,7 +66,7 @@ def verify(
 
     model = resolve_model(target, classes, sizes("--input", input_shape))
     side = _other_side(against, dump, other, seed)
-    if seed is not None or ":" not in target:
+    if seed is not None or target in model_functions():
         with usable(about="--seed"):
             model.initialize(seed or 0)
     x = _pictures(model, images) if dump is None or images else None
@@ -109,7 +109,7 @@ def _other_side(against: str, dump: Path | None, other: str | None, seed: int | 
     if other is None:
         return dump or "tensorflow"
     model = resolve_model(other)
-    if seed is not None or ":" not in other:
+    if seed is not None or other in model_functions():
         model.initialize(seed or 0)
     return model
 

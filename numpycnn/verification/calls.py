@@ -50,14 +50,11 @@ class Call:
     def run(self) -> Arrays:
         """The outputs by name: y (and mean, variance), or dx, dkernel, dbias, ..."""
         function = self.function or op_function(self.op)
-        keyword_only, listed = _convention(function, op_function(self.forward_op))
-        given = {k: v for k, v in self.arrays.items() if not (self.backward and k == "bias")}
-        positional = [v for k, v in given.items() if k not in keyword_only]
+        positional, keywords, listed = self.places()
+        arrays: list[Any] = [self.arrays[name] for name in positional]
         if listed:
-            inputs = [v for k, v in given.items() if k != "dy"]
-            positional = [given["dy"], inputs] if self.backward else [inputs]
-        named = {k: v for k, v in given.items() if k in keyword_only}
-        outputs = function(*positional, **named, **self.options)
+            arrays = [self.arrays["dy"], arrays[1:]] if self.backward else [arrays]
+        outputs = function(*arrays, **{name: self.arrays[name] for name in keywords}, **self.options)
         outputs = tuple(outputs) if isinstance(outputs, tuple | list) else (outputs,)
         names = self.output_names
         if len(outputs) != len(names):
@@ -66,6 +63,14 @@ class Call:
         for step in reversed(self.finish):
             found = step(found)
         return found
+
+    def places(self) -> tuple[list[str], list[str], bool]:
+        """The arrays that go by position and those that go by keyword; whether all but dy come as one list."""
+        known = [*_parameters(self.function or op_function(self.op)), *_parameters(op_function(self.forward_op))]
+        listed = any(p.name == "inputs" and p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in known)
+        keyword_only = {p.name for p in known if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        given = [name for name in self.arrays if not (self.backward and name == "bias")]
+        return [k for k in given if k not in keyword_only], [k for k in given if k in keyword_only], listed
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -119,8 +124,5 @@ def is_float(value) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def _convention(function, forward) -> tuple[set[str], bool]:
-    """Which parameters go by keyword only, and whether the arrays come as one list, as in concatenate."""
-    parameters = [*inspect.signature(function).parameters.values(), *inspect.signature(forward).parameters.values()]
-    listed = any(p.name == "inputs" and p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters)
-    return {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}, listed
+def _parameters(function) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())

@@ -121,9 +121,15 @@ def _snippet(bound: Bound, failure: Failure) -> str:
         lines.append(f"# {failure.message}")
     else:
         lines += [f"# {name}: {_result(y)}" for name, y in failure.theirs.items()]
-    ours = ", ".join("None" if given[k] is None else bound.layout.text(call.forward_op, k, given[k], k) for k in given)
-    options = "".join(f", {k}={v!r}" for k, v in call.options.items() if k not in bound.left_out)
-    lines += ["", f"ops.{call.op}({ours}{options})"]
+    texts = {k: bound.layout.text(call.forward_op, k, v, k) if v is not None else "None" for k, v in given.items()}
+    positional, keywords, listed = call.places()
+    arrays = [texts[name] for name in positional]
+    if listed:
+        start = 1 if call.backward else 0
+        arrays = [*arrays[:start], f"[{', '.join(arrays[start:])}]"]
+    arrays += [f"{name}={texts[name]}" for name in keywords]
+    options = [f"{k}={v!r}" for k, v in call.options.items() if k not in bound.left_out]
+    lines += ["", f"ops.{call.op}({', '.join([*arrays, *options])})"]
     dtype = next(v.dtype for v in laid.values() if isinstance(v, np.ndarray))
     right = (f"# {name}: {_result(np.asarray(y).astype(dtype))}" for name, y in failure.reference.items())
     return "\n".join([*lines, *right])
