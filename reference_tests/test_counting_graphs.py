@@ -23,7 +23,7 @@ from numpycnn.layers import (
     SpatialDropout2D,
 )
 from numpycnn.models import Model
-from reference_tests.library.strategies import distinct
+from numpycnn.testing.strategies import distinct
 
 KINDS = [
     "conv", "conv gelu", "shared", "nested", "half read", "normalized", "relu", "dropout", "spatial dropout", "pool",
