@@ -8,7 +8,7 @@ from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Node, Tensor
 from numpycnn.models.graph import Graph
 
-__all__ = ["Moment", "kept_tensors", "predicting", "trained_nodes", "training"]
+__all__ = ["Moment", "kept_tensors", "predicting", "training"]
 
 
 class Moment(NamedTuple):
@@ -17,17 +17,6 @@ class Moment(NamedTuple):
     phase: str
     layer: str
     bytes: int
-
-
-def trained_nodes(graph: Graph) -> set[Node]:
-    """The nodes that backward must pass through: those with weights that are trained, and all that comes after one."""
-    reached: set[Node] = set()
-    for node in graph.nodes:
-        specs = node.layer.weight_specs(*node.input_shapes).values()
-        own = node.layer.trainable and any(spec.trainable for spec in specs)
-        if own or any(tensor.node in reached for tensor in node.inputs):
-            reached.add(node)
-    return reached
 
 
 def kept_tensors(nodes: Iterable[Node]) -> list[Tensor]:
@@ -60,7 +49,7 @@ def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Mom
     """
     course = Course(graph, sizes, in_place=lean)
     course.hold(graph.inputs)
-    trained = trained_nodes(graph)
+    trained, _ = graph.differentiated()
     for node in graph.nodes:
         course.forward(node, keep=node in trained)
     course.turn(trained)

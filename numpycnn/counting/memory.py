@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from numpycnn.counting.course import kept_tensors, predicting, trained_nodes, training
+from numpycnn.counting.course import kept_tensors, predicting, training
 from numpycnn.counting.order import best_order
 from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Tensor
@@ -102,7 +102,7 @@ def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
 
 def kept_bytes(graph: Graph, sizes: Sizes) -> int:
     """What forward keeps for the gradients of the weights, with the input batch."""
-    trained = trained_nodes(graph)
+    trained, _ = graph.differentiated()
     nodes = [node for node in graph.nodes if node in trained]
     return sizes.tensors((*graph.inputs, *kept_tensors(nodes))) + sum(map(sizes.extra, nodes))
 

@@ -104,6 +104,10 @@ class Layer:
         """The weights in Keras's order."""
         return {}
 
+    def is_trained(self, *input_shapes: Shape) -> bool:
+        """Whether training changes any of the weights by a gradient."""
+        return self.trainable and any(spec.trainable for spec in self.weight_specs(*input_shapes).values())
+
     def macs(self, *input_shapes: Shape) -> int:
         """Multiply-accumulates for one example: the products of convolutions and dense layers, padded taps included."""
         return 0
