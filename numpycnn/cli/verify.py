@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from numpycnn.cli.count import show_figures
+from numpycnn.cli.count_tables import figures_table
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.targets import model_functions, resolve_model, sizes
 from numpycnn.counting import count
@@ -91,7 +91,7 @@ def verify(
     else:
         _print(report)
         if side == "tensorflow":
-            show_figures(counted, target)
+            figures_table(counted, target).show()
         typer.echo(report.summary)
     return 0 if report.holds else 1
 

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Node, Tensor
-from numpycnn.models.graph import Graph
 
 __all__ = ["Moment", "kept_tensors", "predicting", "training"]
 
@@ -28,18 +27,18 @@ def kept_tensors(nodes: Iterable[Node]) -> list[Tensor]:
     return kept
 
 
-def predicting(graph: Graph, sizes: Sizes, order: Sequence[Node], *, in_place: bool = False) -> list[Moment]:
+def predicting(sizes: Sizes, order: Sequence[Node], *, in_place: bool = False) -> list[Moment]:
     """A run forward that lets every tensor go once its last reader has run; the outputs stay, and inputs come first.
 
     in_place: layers that can write their output over an input that nothing reads after them.
     """
-    course = Course(graph, sizes, in_place=in_place)
+    course = Course(sizes, in_place=in_place)
     for node in order:
         course.forward(node)
     return course.moments
 
 
-def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Moment]:
+def training(sizes: Sizes, *, lean: bool, copies: int) -> list[Moment]:
     """A step of training in the model's order, as the leanest or as the most wasteful order of work has it.
 
     lean: what can be written in place is, and since nothing waits for the gradients of weights, they are made last, one
@@ -47,7 +46,7 @@ def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Mom
         and held to the end. The inputs are held to the end either way.
     copies: how many temporary arrays of a weight's size stand beside its gradient while the optimizer updates it.
     """
-    course = Course(graph, sizes, in_place=lean)
+    graph, course = sizes.graph, Course(sizes, in_place=lean)
     course.hold(graph.inputs)
     trained, _ = graph.differentiated()
     for node in graph.nodes:
@@ -63,7 +62,8 @@ def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Mom
 class Course:
     """Buffers with owners, a list of moments, and the steps that make, share and let go."""
 
-    def __init__(self, graph: Graph, sizes: Sizes, *, in_place: bool):
+    def __init__(self, sizes: Sizes, *, in_place: bool):
+        graph = sizes.graph
         self.graph, self.sizes, self.in_place = graph, sizes, in_place
         self.names = graph.node_names
         self.alive = self.most = 0
