@@ -131,10 +131,10 @@ def without_keras(folder: Path) -> None:
     (folder / "numpy.json").write_text(json.dumps({"seconds": took, **counts}))
 
 
-def randomize(model, rng: np.random.Generator) -> None:
+def randomize(model, rng: np.random.Generator, images: int = 1) -> None:
     """Random numbers in place of the zeros and ones that biases, normalizations and layer scales start from.
 
-    The moving statistics are those of another random image, as a training would leave them. Statistics that have
+    The moving statistics are those of other random images, as a training would leave them. Statistics that have
     nothing to do with what is normalized let the deepest networks grow beyond all bounds, where two roundings of the
     same sum lead to different classes.
     """
@@ -152,7 +152,7 @@ def randomize(model, rng: np.random.Generator) -> None:
     momenta = [layer.momentum for layer in normalizations]
     for layer in normalizations:
         layer.momentum = 0.0
-    model(image(model, rng), training=True)
+    model(np.concatenate([image(model, rng) for _ in range(images)]), training=True)
     for layer, momentum in zip(normalizations, momenta, strict=True):
         layer.momentum = momentum
         variance = np.asarray(layer.moving_variance)

@@ -118,7 +118,7 @@ class Graph(Layer):
         for node in self.nodes:
             arrays, name = tuple(values[tensor] for tensor in node.inputs), self.names[node.layer]
             try:
-                step = node.layer.call(own.get(name, {}), arrays, training=_told(node, training), rng=rng)
+                step = node.layer.call(own.get(name, {}), arrays, training=training, rng=rng)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in layer {name!r} ({node.layer.keras_class})")
                 raise
@@ -150,10 +150,6 @@ class Graph(Layer):
         for node in self.nodes:
             first.setdefault(node.layer, tuple(shapes[tensor] for tensor in node.inputs))
         return first
-
-
-def _told(node: Node, training: bool) -> bool:
-    return training if node.training is None else node.training
 
 
 def _by_layer(weights) -> dict[str, dict[str, np.ndarray]]:
