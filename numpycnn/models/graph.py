@@ -27,7 +27,7 @@ class Graph(Layer):
     "inner/conv1/kernel".
     """
 
-    def __init__(self, inputs, outputs, *, name: str | None = None):
+    def __init__(self, inputs, outputs, *, name: str | None = None, names: dict[Layer, str] | None = None):
         super().__init__(name=name)
         self.single = isinstance(inputs, Tensor), isinstance(outputs, Tensor)
         self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
@@ -35,7 +35,7 @@ class Graph(Layer):
         nodes, entries = sorted_nodes(self.inputs, self.outputs), {tensor.node for tensor in self.inputs}
         shown = (n.layer for n in nodes if n not in entries or isinstance(n.layer, InputLayer))
         layers = list(dict.fromkeys(shown))
-        self.lay_out([node for node in nodes if node not in entries], layers, unique_names(layers))
+        self.lay_out([node for node in nodes if node not in entries], layers, names or unique_names(layers))
 
     def lay_out(self, nodes: list[Node], layers: list[Layer], names: dict[Layer, str]) -> None:
         """Fix the order of the nodes and of the layers, and the layers' names."""

@@ -37,6 +37,7 @@ def _spread(graph: Graph, kind, **options):
         graph.inputs[0] if single_input else graph.inputs,
         outputs[0] if single_output else outputs,
         name=graph.name,
+        names=names,
         **options,
     )
     flat.lay_out(nodes, list(names), names)
