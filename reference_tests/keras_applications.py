@@ -52,24 +52,29 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", default=NAMES, help="networks of keras.applications; all of them if none")
     parser.add_argument("--json", type=Path, help="write the measurements to this file as well")
     given = parser.parse_args(arguments)
-    columns = "{:18} {:>9} {:>12} {:>16} {:>10} {:>4} {:>8} {:>8}  {}"
-    print(columns.format("network", "image", "parameters", "MACs", "difference", "top", "Keras s", "NumPy s", "holds"))
+    print(HEADINGS)
     rows = []
     for name in given.names:
-        rows.append(row := measure(name))
-        image, seconds = (
-            "x".join(map(str, row["image"])),
-            (f"{row[f'{side}_seconds']:.1f}" for side in ("keras", "numpy")),
-        )
-        same = "same" if row["same_top"] else "no"
-        values = f"{row['parameters']:,}", f"{row['macs']:,}", f"{row['difference']:.1e}", same, *seconds
-        print(columns.format(name, image, *values, "yes" if row["holds"] else "NO"), flush=True)
+        rows.append(measure(name))
+        print(line(rows[-1]), flush=True)
     held = sum(row["holds"] for row in rows)
     print(f"{held} of {len(rows)} hold")
     if given.json:
         measured = {"date": datetime.now(UTC).date().isoformat(), "networks": rows}
         given.json.write_text(json.dumps(measured, indent=1) + "\n")
     return 0 if held == len(rows) else 1
+
+
+COLUMNS = "{:18} {:>9} {:>12} {:>16} {:>10} {:>5} {:>8} {:>8}  {}"
+HEADINGS = COLUMNS.format("network", "image", "parameters", "MACs", "difference", "top", "Keras s", "NumPy s", "holds")
+
+
+def line(row: dict) -> str:
+    """A measurement as a line under HEADINGS."""
+    image, same = "x".join(map(str, row["image"])), "same" if row["same_top"] else "other"
+    counts = f"{row['parameters']:,}", f"{row['macs']:,}", f"{row['difference']:.1e}"
+    seconds = (f"{row[f'{side}_seconds']:.1f}" for side in ("keras", "numpy"))
+    return COLUMNS.format(row["name"], image, *counts, same, *seconds, "yes" if row["holds"] else "NO")
 
 
 def measure(name: str, size: int | None = None) -> dict:

@@ -1,5 +1,6 @@
 """The pages of docs/: every link leads somewhere, and the index names every page. Their examples run as doctests."""
 
+import json
 import re
 from pathlib import Path
 
@@ -54,3 +55,13 @@ def test_the_table_of_networks_is_what_count_says_of_each():
     assert {name: (f"{c.params.total:,}", f"{c.macs:,}") for name, c in counted.items()} == {
         name: (params, macs) for name, params, macs in rows
     }
+
+
+def test_the_table_of_keras_applications_is_what_was_measured():
+    from reference_tests.keras_applications import HEADINGS, NAMES, line
+
+    rows = json.loads((ROOT / "docs" / "measured" / "keras_applications.json").read_text())["networks"]
+    assert [row["name"] for row in rows] == NAMES
+    assert all(row["holds"] for row in rows)
+    page = (ROOT / "docs" / "keras_files.md").read_text(encoding="utf-8")
+    assert "\n".join([HEADINGS, *map(line, rows), "40 of 40 hold"]) in page
