@@ -90,7 +90,7 @@ class Layouts:
             return type(getattr(layer, "axis", None)) is int
         if kind == "Rescaling":
             return np.ndim(layer.scale) == np.ndim(layer.offset) == 0  # type: ignore[attr-defined]
-        softmax = getattr(layer, "activation", None) in ("softmax", "log_softmax", "sparsemax")
+        softmax = getattr(layer, "activation", None) in ("softmax", "log_softmax")
         return kind in EACH_VALUE and not softmax and getattr(layer, "noise_shape", None) is None
 
     def _own(self, layer: Layer, axis_moves: bool) -> Layer:
