@@ -3,11 +3,12 @@
     python benchmarks/memory.py                                  # every row, about 15 minutes on two cores
     python benchmarks/memory.py --networks ResNet50 --batches 8  # one of them
     python benchmarks/memory.py --device GPU:0 --json results.json
+    python benchmarks/memory.py --measured results.json          # today's estimates beside what was measured then
 
 Each row is a process of its own. It builds the network in Keras, reads it back as a numpycnn model, counts that, and
 runs it in tf.function: some steps to warm up, then five whose peak is read from tf.config.experimental.get_memory_info
 after reset_memory_stats. TensorFlow runs operations as they become ready, two at a time on two cores, so that peaks of
-the same step differ; the least, the median and the largest are printed.
+the same step differ; the least, the median and the largest are printed, in MB of 10^6 bytes.
 
 On the CPU the statistics leave out blocks of up to 256 KiB, which have an allocator of their own. The weights and what
 the optimizer keeps of them are known, so those that are that small are added to the reading.
@@ -35,19 +36,32 @@ def main():
         print(json.dumps(measured_row(*sys.argv[2:])))
         return 0
     arguments = parsed()
+    print(line(HEADINGS))
     rows = []
-    print("\t".join(HEADINGS).expandtabs(15))
-    for network, batch, optimizer in cases(arguments):
-        row = in_a_process(network, batch, optimizer, arguments.device)
+    for row in measured(arguments):
         rows.append(row)
-        print("\t".join(cells(row)).expandtabs(15), flush=True)
+        print(line(cells(row)), flush=True)
+    trained = [row for row in rows if row["optimizer"]]
     inside = sum(row["low"] <= row["least"] and row["most"] <= row["high"] for row in rows)
-    near = sum(abs(row["middle"] / row["median"] - 1) <= 0.1 for row in rows)
-    print(f"{inside} of {len(rows)} lie in the range with all {STEPS} steps; ", end="")
-    print(f"{near} of {len(rows)} medians lie within 10 % of its middle")
+    near = sum(abs(row["middle"] / row["median"] - 1) <= 0.1 for row in trained)
+    print(f"{inside} of {len(rows)} lie in the range with all {STEPS} runs; of those that train, ", end="")
+    print(f"{near} of {len(trained)} medians lie within 10 % of its middle")
     if arguments.json:
         arguments.json.write_text(json.dumps({**environment(), "rows": rows}, indent=1) + "\n")
-    return 0 if inside == near == len(rows) else 1
+    return 0 if inside == len(rows) and near == len(trained) else 1
+
+
+def measured(arguments):
+    """The rows, measured now or taken from a file, with the estimates of today."""
+    if not arguments.measured:
+        for network, batch, optimizer in cases(arguments):
+            yield in_a_process(network, batch, optimizer, arguments.device)
+        return
+    models = {}
+    for row in json.loads(arguments.measured.read_text())["rows"]:
+        model = models.setdefault(row["network"], None) or as_counted(build(row["network"]))
+        models[row["network"]] = model
+        yield {**row, **estimate(model, row["batch"], row["optimizer"])}
 
 
 def parsed():
@@ -56,6 +70,7 @@ def parsed():
     parser.add_argument("--batches", nargs="+", type=int, default=(4, 16))
     parser.add_argument("--optimizers", nargs="+", default=("sgd", "adam"), choices=("sgd", "momentum", "adam"))
     parser.add_argument("--device", default="CPU:0")
+    parser.add_argument("--measured", type=Path, help="a file of an earlier run, whose peaks are taken")
     parser.add_argument("--json", type=Path, help="a file for the rows")
     return parser.parse_args()
 
@@ -64,10 +79,10 @@ def cases(arguments):
     """(network, batch, optimizer); no optimizer stands for a run to predict."""
     for network in arguments.networks:
         if network == "Convolution":
-            yield network, 100, "none"
+            yield network, 100, None
             continue
         for batch in arguments.batches:
-            yield network, batch, "none"
+            yield network, batch, None
             for optimizer in arguments.optimizers:
                 yield network, batch, optimizer
 
@@ -86,32 +101,29 @@ def in_a_process(*arguments) -> dict:
 
 
 def measured_row(network: str, batch: str, optimizer: str, device: str) -> dict:
+    model, given = build(network), None if optimizer == "None" else optimizer
+    peaks = [peak + unseen(model, given, device) for peak in steps(model, int(batch), given, device)]
+    return {
+        "network": network, "batch": int(batch), "optimizer": given, "device": device,
+        **estimate(as_counted(model), int(batch), given),
+        "least": min(peaks), "median": int(median(peaks)), "most": max(peaks),
+    }
+
+
+def estimate(model, batch: int, optimizer: str | None) -> dict[str, int]:
     import numpycnn
 
-    model = build(network)
-    trained = optimizer != "none"
-    counted = numpycnn.count(
-        numpycnn.from_keras(model), batch_size=int(batch), optimizer=optimizer if trained else None
-    ).memory
-    if trained:
-        low, middle, high = (getattr(counted, f"training_{end}_bytes") for end in ("low", "middle", "high"))
-    else:
-        low, high = counted.inference_low_bytes, counted.inference_high_bytes
-        middle = (low + high) // 2
-    peaks = [peak + unseen(model, optimizer, device) for peak in steps(model, int(batch), optimizer, device)]
-    return {
-        "network": network,
-        "batch": int(batch),
-        "optimizer": optimizer if trained else None,
-        "device": device,
-        "low": low,
-        "middle": middle,
-        "high": high,
-        "sum": counted.training_bytes if trained else None,
-        "least": min(peaks),
-        "median": int(median(peaks)),
-        "most": max(peaks),
-    }
+    found = numpycnn.count(model, batch_size=batch, optimizer=optimizer).memory
+    kind = "training" if optimizer else "inference"
+    low, high = (getattr(found, f"{kind}_{end}_bytes") for end in ("low", "high"))
+    return {"low": low, "middle": (low + high) // 2, "high": high}
+
+
+def as_counted(model):
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    import numpycnn
+
+    return numpycnn.from_keras(model)
 
 
 def build(network: str):
@@ -126,7 +138,7 @@ def build(network: str):
     return getattr(keras.applications, network)(weights=None)
 
 
-def steps(model, batch: int, optimizer: str, device: str):
+def steps(model, batch: int, optimizer: str | None, device: str):
     """The peak of each of STEPS runs, after three that are not counted."""
     import keras
     import numpy as np
@@ -138,7 +150,7 @@ def steps(model, batch: int, optimizer: str, device: str):
         "momentum": lambda: keras.optimizers.SGD(1e-4, momentum=0.9),
         "adam": lambda: keras.optimizers.Adam(1e-4),
     }
-    update = made[optimizer]() if optimizer != "none" else None
+    update = made[optimizer]() if optimizer else None
     if update is not None:
         update.build(model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy()
@@ -166,27 +178,28 @@ def steps(model, batch: int, optimizer: str, device: str):
         del result
 
 
-def unseen(model, optimizer: str, device: str) -> int:
+def unseen(model, optimizer: str | None, device: str) -> int:
     """The bytes of weights and slots in blocks that the statistics of the CPU leave out."""
-    slots = {"none": 0, "sgd": 0, "momentum": 1, "adam": 2}[optimizer]
+    slots = {None: 0, "sgd": 0, "momentum": 1, "adam": 2}[optimizer]
     if not device.startswith("CPU"):
         return 0
-    sizes = [(4 * variable.shape.num_elements(), variable.trainable) for variable in map(described, model.variables)]
+    sizes = [(4 * variable.value.shape.num_elements(), variable.trainable) for variable in model.variables]
     return sum(size * (1 + slots * trained) for size, trained in sizes if size <= SMALL)
-
-
-def described(variable):
-    return variable.value
 
 
 HEADINGS = ("network", "batch", "optimizer", "low", "middle", "high", "least", "median", "most", "middle/median")
 
 
 def cells(row) -> list[str]:
-    """All sizes in MB, 10^6 bytes."""
     sizes = [f"{row[name] / 1e6:,.0f}" for name in ("low", "middle", "high", "least", "median", "most")]
     optimizer = row["optimizer"] or "(predict)"
-    return [row["network"], str(row["batch"]), optimizer, *sizes, f"{row['middle'] / row['median']:.3f}"]
+    ratio = f"{row['middle'] / row['median']:.3f}" if row["optimizer"] else ""
+    return [row["network"], str(row["batch"]), optimizer, *sizes, ratio]
+
+
+def line(cells) -> str:
+    name, *others = cells
+    return f"{name:14}  " + "  ".join(f"{cell:>9}" for cell in others)
 
 
 def environment() -> dict:
