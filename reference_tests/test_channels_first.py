@@ -82,7 +82,7 @@ def test_a_layer_with_an_axis_is_not_shared_between_layouts():
     images = shared([kl.Conv2D(3, 1, **FIRST)(x), x])
     vectors = shared([z, z])
     model = keras.Model([x, z], [images, vectors])
-    with pytest.raises(numpycnn.ModelFileError, match="layer 'concatenate.*: a layer with an axis cannot be shared"):
+    with pytest.raises(numpycnn.ModelFileError, match=r"layer 'concatenate.*: a layer with an axis cannot be shared"):
         numpycnn.from_keras(model)
 
 

@@ -24,7 +24,7 @@ def test_networks_of_keras_applications(name, tmp_path):
     """In small pictures; all forty in their own sizes are `python -m reference_tests.keras_applications`."""
     rng = np.random.default_rng(len(name))
     theirs = getattr(keras.applications, name)(weights=None, classes=17, input_shape=(SMALL[name], SMALL[name], 3))
-    randomize(theirs, rng, images=8)
+    randomize(theirs, rng, images=40)
     x = image(theirs, rng)
     y = theirs.predict(x, verbose=0)
     theirs.save(path := tmp_path / "model.keras")

@@ -77,11 +77,13 @@ def test_messages():
     model = models.Model(x, layers.Conv2D(2, 3)(x))
     with pytest.raises(ValueError, match=r"Model: the input must have shape \(batch, None, 7, 3\); got \(2, 5, 6, 3\)"):
         model.predict(np.zeros((2, 5, 6, 3)))
-    with pytest.raises(ValueError, match="count: every size of the input must be known; fix .* got input_shapes"):
+    with pytest.raises(ValueError, match=r"count: every size of the input must be known; fix .* got input_shapes"):
         numpycnn.count(model)
-    with pytest.raises(ValueError, match="with_input_shapes: there must be a shape for each of 1 inputs; got shapes"):
+    with pytest.raises(ValueError, match=r"with_input_shapes: there must be a shape for each of 1 inputs; got shapes"):
         model.with_input_shapes()
-    with pytest.raises(ValueError, match="weights must keep their shapes; conv2d/kernel .3, 3, 3, 2. would have to be"):
+    with pytest.raises(
+        ValueError, match=r"weights must keep their shapes; conv2d/kernel .3, 3, 3, 2. would have to be"
+    ):
         model.with_input_shapes((5, 7, 4))
     with pytest.raises(ValueError, match="Conv2D: the kernel must fit the padded height"):
         model.with_input_shapes((2, 7, 3))

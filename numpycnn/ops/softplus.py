@@ -51,8 +51,8 @@ def softplus(x):
 
     Args: x: any shape.   Returns: the shape and dtype of x.   Source: tf.math.softplus.
 
-    >>> softplus(np.array([-1000.0, 0.0, 1000.0])).round(6)
-    array([0.000000e+00, 6.931470e-01, 1.000000e+03])
+    >>> softplus(np.array([-1000.0, 1000.0]))
+    array([   0., 1000.])
     """
     (x,) = present("softplus", x=x)
     return np.asarray(_softplus(widened(x)), x.dtype)

@@ -168,7 +168,8 @@ OPS = [
     activation("hard_tanh", lambda x: 1),
     activation("hard_shrink", lambda x, threshold: 1, threshold=[0.5, 0.0, 2.0]),
     activation(
-        "soft_shrink", lambda x, threshold: 1, output=lambda x, threshold: abs(x) + threshold, threshold=[0.5, 0.0, 2.0],
+        "soft_shrink", lambda x, threshold: 1, output=lambda x, threshold: abs(x) + threshold,
+        threshold=[0.5, 0.0, 2.0],
     ),
     activation("tanh_shrink", lambda x: 2, output=lambda x: abs(x) + 1, smooth=True),
     activation("sparse_plus", lambda x: 1, output=lambda x: abs(x) + 1),
