@@ -63,7 +63,7 @@ def test_the_memory_table_is_what_was_measured_and_what_count_says():
     from numpycnn.models import resnet34
 
     text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
-    (file,) = set(re.findall(r"benchmarks/results/memory-[\d-]+\.json", text))
+    (file,) = set(re.findall(r"docs/measured/memory-[\d-]+\.json", text))
     measured = json.loads((ROOT / file).read_text(encoding="utf-8"))["rows"]
     lines = re.findall(r"^\| (\w+) \| (\d+) \| (sgd|adam|\(predict\)) \| (.*?) \|$", text, re.M)
     assert len(lines) == len(measured) == 43
@@ -86,3 +86,13 @@ def test_the_largest_batch_on_the_page_is_what_count_prints():
         r"^    numpycnn (count \S+ \S+ \S+ --fit \S+)$.*?^(    fits into.*?)\n\n", text, re.M | re.S
     ).groups()
     assert [line.strip() for line in quoted.splitlines()] == succeeds(command).splitlines()[-8:]
+
+
+def test_the_table_of_keras_applications_is_what_was_measured():
+    from reference_tests.keras_applications import HEADINGS, NAMES, line
+
+    rows = json.loads((ROOT / "docs" / "measured" / "keras_applications.json").read_text())["networks"]
+    assert [row["name"] for row in rows] == NAMES
+    assert all(row["holds"] for row in rows)
+    page = (ROOT / "docs" / "keras_files.md").read_text(encoding="utf-8")
+    assert "\n".join([HEADINGS, *map(line, rows), "40 of 40 hold"]) in page
