@@ -2,6 +2,7 @@
 
 from numpycnn.detection.average_precision import *
 from numpycnn.detection.boxes import *
+from numpycnn.detection.localization import *
 from numpycnn.detection.metrics import *
 from numpycnn.detection.nms import *
 from numpycnn.detection.overlap import *

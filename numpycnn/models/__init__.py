@@ -7,6 +7,7 @@ from numpycnn.models.fashion_mnist import *
 from numpycnn.models.googlenet import *
 from numpycnn.models.inception import *
 from numpycnn.models.lenet import *
+from numpycnn.models.localization import *
 from numpycnn.models.mobilenet import *
 from numpycnn.models.model import *
 from numpycnn.models.resnet import *
