@@ -2,7 +2,21 @@
 
 from numpycnn import layers, models, ops
 from numpycnn.counting import Count, count
+from numpycnn.keras_io import ModelFileError, from_keras, load_model
 from numpycnn.models import Model, Sequential
 from numpycnn.verification import Report, verify
 
-__all__ = ["Count", "Model", "Report", "Sequential", "count", "layers", "models", "ops", "verify"]
+__all__ = [
+    "Count",
+    "Model",
+    "ModelFileError",
+    "Report",
+    "Sequential",
+    "count",
+    "from_keras",
+    "layers",
+    "load_model",
+    "models",
+    "ops",
+    "verify",
+]

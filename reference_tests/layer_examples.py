@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from numpycnn import layers
-from numpycnn.keras_io.custom import custom_layers
+from numpycnn.keras_io.build import import_keras, keras_class
 from numpycnn.layers import Input, Layer
 from numpycnn.layers.base import Kept
 from numpycnn.layers.initializers import HeNormal
@@ -36,7 +35,10 @@ class Example:
     @property
     def random(self) -> bool:
         """Whether a training call draws numbers."""
-        return getattr(self.layer, "rate", 0) > 0
+        return (
+            isinstance(self.layer, layers.Augmentation)
+            or max(getattr(self.layer, name, 0) for name in ("rate", "stddev")) > 0
+        )
 
     def model(self, dtype=np.float64, seed=0) -> Model:
         """The layer alone as a model, with weights at which nothing is 0 and no two are alike."""
@@ -44,7 +46,7 @@ class Example:
         model = Model(given(inputs), self.layer(*inputs), dtype="float64")
         rng = np.random.default_rng(seed)
         for variable in model.weights:
-            drawn = rng.normal(size=variable.shape)
+            drawn = rng.normal(size=variable.shape) if variable.shape else np.round(10 * rng.random())
             variable.assign(np.abs(drawn) + 0.5 if variable.name.endswith("variance") else drawn)
         return model if dtype is np.float64 else model.astype(dtype)
 
@@ -55,13 +57,18 @@ class Example:
 
     def keras_layer(self, values, dtype="float64"):
         """Keras's layer of the same class from `keras_config`, built, with these weights."""
-        kinds = {**vars(keras.layers), **custom_layers()}
+        keras = import_keras()
         config = {
             k: v.keras_config() if hasattr(v, "keras_config") else v for k, v in self.layer.keras_config().items()
         }
-        built = kinds[self.layer.keras_class](**{**config, "dtype": dtype})
+        built = keras_class(self.layer.keras_class)(**{**config, "dtype": dtype})
         built(given([keras.Input(shape, dtype=dtype) for shape in self.shapes]))
         built.set_weights(values)
+        if hasattr(built, "finalize_state"):  # Normalization computes with copies of its weights
+            built.finalize_state()
+        for weight, name in zip(built.weights, self.layer.weight_specs(*self.shapes), strict=True):
+            if weight.name.startswith("variable"):  # the one of LayerScale has no name of its own
+                weight._name = name
         return built
 
     def kept(self, weights, arrays, training=False, rng=None) -> Kept:
@@ -125,6 +132,8 @@ DENSE = [
     one(layers.Flatten(), 6),
     one(layers.Reshape((4, -1)), 6, 10),
     one(layers.Reshape((5, 3, 4)), 6, 10),
+    one(layers.Permute((3, 1, 2)), *IMAGE),
+    one(layers.Permute((2, 1)), 6, 10),
 ]
 
 POOLING = [
@@ -221,6 +230,21 @@ SHAPING = [
     one(layers.Resizing(4, 3, interpolation="nearest"), *IMAGE),
     one(layers.Rescaling(1 / 127.5, -1), 6, 5, 4, precision=np.float32),
     one(layers.Rescaling([0.5, -2.0, 3.0], offset=[1.0, 0.0, -4.0]), 6, 5, 3),
+    one(layers.Normalization(), 6, 5, 4),
+    one(layers.Normalization(axis=(3, 1)), 6, 5, 4),
+    one(layers.Normalization(axis=None, invert=True), 6, 5, 4),
+    one(layers.Normalization(axis=-1, mean=[3.0, -1.0, 0.5], variance=[4.0, 0.0, 2.5]), 6, 5, 3, precision=np.float32),
+    one(
+        layers.Normalization(axis=(2, -1), mean=[1.0, 3.0, -2.0], variance=[1.0, 4.0, 9.0], invert=True),
+        6,
+        5,
+        3,
+        precision=np.float32,
+    ),
+    one(layers.Normalization(axis=1, mean=0.5, variance=0.04), 7, precision=np.float32),
+    one(layers.LayerScale(0.3, 4), 6, 5, 4),
+    one(layers.LayerScale(1e-6, 7), 7),
+    several(layers.CustomScaleLayer(0.17), (6, 5, 4), (6, 5, 4), precision=np.float32),
 ]
 
 DROPOUT = [
@@ -230,6 +254,24 @@ DROPOUT = [
     one(layers.SpatialDropout2D(0.4), 6, 5, 4),
 ]
 
+NOISE = [
+    one(layers.Identity(), 6, 5, 4),
+    one(layers.ActivityRegularization(0.1, l2=0.2), 6, 5, 4),
+    one(layers.GaussianNoise(0.3), 6, 5, 4),
+    one(layers.GaussianNoise(0.0), 6, 5, 4),
+    one(layers.GaussianDropout(0.3, seed=5), 6, 5, 4),
+    one(layers.AlphaDropout(0.3), 6, 5, 4),
+    one(layers.AlphaDropout(0.3, noise_shape=(None, 1, 1, None)), 6, 5, 4),
+    one(layers.StochasticDepth(0.1), 6, 5, 4),
+]
+
+AUGMENTATIONS = [
+    one(layers.Augmentation("RandomFlip", {"mode": "horizontal"}), 6, 5, 3),
+    one(layers.Augmentation("RandomRotation", {"factor": [-0.2, 0.3]}), 6, 5, 3),
+    one(layers.Augmentation("RandomContrast", {"factor": 0.2}), 6, 5, 3),
+]
+"""Layers that run in inference alone."""
+
 EXAMPLES = [
-    *CONVOLUTIONS, *DENSE, *POOLING, *NORMALIZATION, *ACTIVATIONS, *MERGING, *SHAPING, *DROPOUT,
+    *CONVOLUTIONS, *DENSE, *POOLING, *NORMALIZATION, *ACTIVATIONS, *MERGING, *SHAPING, *DROPOUT, *NOISE,
 ]  # fmt: skip

@@ -136,15 +136,21 @@ ALEXNET = [
 ]
 
 
+CHAPTER = {"lenet5": ((32, 32, 1), LENET5), "alexnet": ((227, 227, 3), ALEXNET)}
+
+
 @pytest.mark.parametrize(
-    ("make", "inputs", "row"),
-    [(models.lenet5, (32, 32, 1), row) for row in LENET5] + [(models.alexnet, (227, 227, 3), row) for row in ALEXNET],
-    ids=lambda value: value[0] if isinstance(value, tuple) and isinstance(value[0], str) else "",
+    ("network", "inputs", "row"),
+    [
+        pytest.param(network, inputs, row, id=f"{network}-{row[0]}")
+        for network, (inputs, table) in CHAPTER.items()
+        for row in table
+    ],
 )
-def test_the_chapter_s_tables(make, inputs, row):
+def test_the_chapter_s_tables(network, inputs, row):
     """Géron, Hands-On Machine Learning, 3rd ed., tables 14-1 and 14-2."""
     name, shape, params, arguments = row
-    model = make()
+    model = getattr(models, network)()
     layer = model.get_layer(name)
     assert model.inputs[0].shape == inputs
     assert shapes(model)[name] == shape
@@ -264,7 +270,9 @@ def test_the_least_distance_is_the_answer():
 GOOGLENET = [
     ("conv1", (112, 112, 64)),
     ("pool1", (56, 56, 64)),
+    ("norm1", (56, 56, 64)),
     ("conv2", (56, 56, 192)),
+    ("norm2", (56, 56, 192)),
     ("pool2", (28, 28, 192)),
     ("inception_3a_concat", (28, 28, 256)),
     ("inception_3b_concat", (28, 28, 480)),
@@ -283,13 +291,17 @@ GOOGLENET = [
 
 
 def test_googlenet_s_table_1():
-    found = shapes(models.googlenet())
+    """With the two normalizations of figure 3, which table 1 leaves out."""
+    model = models.googlenet()
+    found = shapes(model)
     assert [name for name in found if name in dict(GOOGLENET)] == [name for name, _ in GOOGLENET]
     assert [found[name] for name, _ in GOOGLENET] == [shape for _, shape in GOOGLENET]
+    alexnet = models.alexnet().get_layer("C1_normalization").arguments
+    assert model.get_layer("norm1").arguments == model.get_layer("norm2").arguments == alexnet
 
 
 def test_googlenet_lays_its_branches_one_behind_the_other():
-    """Module 3a: 64 maps of the 1x1, 128 of the 3x3, 32 of the 5x5, 32 of the pooled branch."""
+    """Module 3a: 64 maps of the 1x1, 128 of the 3x3, 32 of the 5x5, 32 of what is pooled, each pixel's 3x3 largest."""
     model = models.googlenet(classes=3, input_shape=(32, 40, 3))
     seen = model.activations(np.random.default_rng(SEED).normal(size=(2, 32, 40, 3)))
     kernels = model.weight_specs()
@@ -297,6 +309,12 @@ def test_googlenet_lays_its_branches_one_behind_the_other():
     for branch, (start, stop, size) in parts.items():
         np.testing.assert_array_equal(seen["inception_3a_concat"][..., start:stop], seen[f"inception_3a_{branch}"])
         assert kernels[f"inception_3a_{branch}/kernel"].shape[:2] == (size, size)
+    reads = {name: [model.node_names.get(t.node) for t in node.inputs] for node, name in model.node_names.items()}
+    assert reads["inception_3a_pool_proj"] == ["inception_3a_pool"]
+    assert reads["inception_3a_pool"] == reads["inception_3a_1x1"] == ["pool2"]
+    np.testing.assert_array_equal(
+        seen["inception_3a_pool"], ops.max_pool2d(seen["pool2"], 3, strides=1, padding="same")
+    )
 
 
 def test_googlenet_s_auxiliary_classifiers():
@@ -374,16 +392,12 @@ def test_table_1_of_the_residual_networks(name, options, units, filters):
     assert str(depth) in name
 
 
-def test_trap_49_where_the_stride_stands():
-    """ "ResNet50" is two networks: the stride on the first 1x1 with biases, or on the 3x3 without."""
-    for version, place, bias, epsilon in (("v1", "1", True, 1.001e-5), ("v1.5", "2", False, 1e-5)):
+def test_epsilon_and_padding_of_both_versions():
+    """Keras's 1.001e-5, PyTorch's 1e-5 (trap 22). Where the stride stands is in traps/test_models.py."""
+    for version, epsilon in (("v1", 1.001e-5), ("v1.5", 1e-5)):
         model = models.resnet50(version=version)
-        convolutions = {model.names[layer]: layer for layer in model.layers if isinstance(layer, Conv2D)}
-        strided = {name for name, layer in convolutions.items() if layer.strides == 2}
-        starts = [f"conv{stage}_1_{part}_conv" for stage in (3, 4, 5) for part in (place, "skip")]
-        assert strided == {"conv1_conv", *starts}
-        assert {layer.use_bias for layer in convolutions.values()} == {bias}
         assert {layer.epsilon for layer in model.layers if hasattr(layer, "epsilon")} == {epsilon}
+        assert [model.get_layer(f"{name}_pad").padding for name in ("conv1_conv", "pool1")] == [3, 1]
 
 
 def test_resnet_v2_strides_in_the_last_unit_of_a_stage():

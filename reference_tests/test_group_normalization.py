@@ -1,6 +1,7 @@
 """Group normalization and standardized weights: their relatives, NaN, empty batches, hard data, and every error."""
 # ruff: noqa: E501 - a message is one line, here as for the user
 
+import inspect
 import warnings
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import numpycnn.ops
+from numpycnn.layers import GroupNormalization, Input, StandardizedConv2D
 from numpycnn.ops import (
     group_normalization,
     group_normalization_backward,
@@ -37,6 +39,29 @@ def test_the_defaults_are_keras_own():
     np.testing.assert_allclose(group_normalization(x), keras.layers.GroupNormalization()(x), rtol=1e-4, atol=1e-6)
     with pytest.raises(ValueError, match=r"groups must be -1 or divide the channels \(48\); got groups 32"):
         group_normalization(x[..., :48])
+
+
+@pytest.mark.parametrize("name", ["group_normalization", "weight_standardization"])
+def test_backward_has_the_defaults_of_forward(name):
+    forward, backward = (inspect.signature(getattr(numpycnn.ops, op)).parameters for op in (name, f"{name}_backward"))
+    assert list(backward.values())[1:] == list(forward.values())
+
+
+@pytest.mark.parametrize(
+    ("layer", "error", "words"),
+    [
+        (lambda: GroupNormalization(4), ValueError, r"groups must be -1 or divide the channels \(6\); got groups 4"),
+        (lambda: GroupNormalization(0), ValueError, r"groups must be -1 or divide the channels \(6\); got groups 0"),
+        (lambda: GroupNormalization(2.0), TypeError, "groups must be an integer; got groups 2.0"),
+        (lambda: GroupNormalization(2, axis=1), ValueError, "axis must be the last, -1 or 3; got axis 1"),
+        (lambda: GroupNormalization(2, epsilon=-1), ValueError, "epsilon must be a number, at least 0; got epsilon -1"),
+        (lambda: StandardizedConv2D(4, 3, epsilon=-1), ValueError, "epsilon must be a number, at least 0"),
+        (lambda: StandardizedConv2D(4, 3, groups=4), ValueError, "groups"),
+    ],
+)
+def test_messages_of_the_layers(layer, error, words):
+    with pytest.raises(error, match=f"^(GroupNormalization|StandardizedConv2D|Conv2D): .*{words}"):
+        layer()(Input((8, 7, 6)))
 
 
 def test_one_group_is_layer_normalization_of_everything():

@@ -7,7 +7,7 @@ import typer
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name, parse_settings
 from numpycnn.cli.tables import byte_text, print_table, shape_text
-from numpycnn.cli.targets import layer_as_model, model_functions, resolve_model, sizes, suggestion
+from numpycnn.cli.targets import is_model_file, layer_as_model, model_functions, resolve_model, sizes, suggestion
 from numpycnn.counting import Count
 from numpycnn.counting import count as count_model
 from numpycnn.models import Model
@@ -18,7 +18,10 @@ ONE_OR_TWO = "N or HxW"
 
 def count(
     target: Annotated[
-        str, typer.Argument(help="A model (resnet34), a layer (conv2d), module:attribute or file.py:attribute.")
+        str,
+        typer.Argument(
+            help="A model (resnet34), a file (.keras, .h5), a layer (conv2d), module:attribute or file.py:..."
+        ),
     ],
     input: Annotated[
         str | None, typer.Option(metavar="HxWxC", help="Size of one example.", rich_help_panel=MODEL)
@@ -128,7 +131,7 @@ def _facts(counted: Count, target: str) -> list[tuple[str, str, str]]:
 
 def _model(target: str, classes: int | None, input_shape, arguments: dict[str, Any]) -> Model:
     """The model of this name, or of the one layer that is named like its op."""
-    known_model = ":" in target or target in model_functions()
+    known_model = ":" in target or is_model_file(target) or target in model_functions()
     kind = None if known_model else find_layer_class(target)
     if kind is not None:
         if classes is not None:

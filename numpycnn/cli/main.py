@@ -7,6 +7,7 @@ import typer
 
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
+from numpycnn.cli.predict import predict
 from numpycnn.cli.verify import verify
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command("count")(count)
 app.command("verify")(verify)
+app.command("predict")(predict)
 
 
 def _version(wanted: bool) -> None:

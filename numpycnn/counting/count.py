@@ -1,21 +1,28 @@
 """Counting a model: one call, plain integers out. Everything is asked of the layers; no array is made."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, elements, memory
-from numpycnn.layers.base import Input, Layer, Node, Shape
+from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, memory
+from numpycnn.counting.receptive_field import ReceptiveField, receptive_fields
+from numpycnn.counting.sizes import DTYPES, Sizes, elements
+from numpycnn.layers.base import Input, Layer, Node, Shape, is_open
 from numpycnn.models.graph import Graph
 from numpycnn.models.model import Model
 from numpycnn.models.nesting import flat_graph
 from numpycnn.ops.arguments import fail, integer
 
-__all__ = ["MAC_CONVENTION", "Count", "LayerCount", "Memory", "Parameters", "count", "count_layer"]
+__all__ = ["CONVENTIONS", "Count", "LayerCount", "Memory", "Parameters", "ReceptiveField", "count", "count_layer"]
 
-MAC_CONVENTION = "multiplications of convolutions and dense layers, padded taps included"
-
-ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+CONVENTIONS = {
+    "macs": "multiplications of convolutions and dense layers, padded taps included",
+    "all": "MACs, and one operation for each bias, each normalized or activated value (three or more where a value is"
+    " normalized by its neighbours), each pooled or interpolated pixel and each merged value",
+    "operations": "as all, with a multiplication and its addition as two operations",
+}
+"""Ways to count arithmetic. Papers that say "FLOPs" mean the first or, as twice the first, about the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +40,9 @@ class LayerCount:
 
     output_shape: of one example; a tuple of shapes where there are several outputs.
     params, trainable_params: how many.
-    macs: for one example.   output_bytes: for the whole batch.   connected_to: the names of what it reads.
+    macs: for one example.   operations: what else it takes, by kind.   output_bytes: for the whole batch.
+    connected_to: the names of what it reads.   receptive_field: what an output sees of the model's input, or None
+    where that is all of it.
     """
 
     name: str
@@ -42,13 +51,23 @@ class LayerCount:
     params: int
     trainable_params: int
     macs: int
+    operations: dict[str, int]
     output_bytes: int
     connected_to: tuple[str, ...]
+    receptive_field: ReceptiveField | None
+
+    def work(self, convention: str = "macs") -> int:
+        """The arithmetic for one example by one of CONVENTIONS."""
+        return _work(self, convention)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """What a model costs. The rows of `layers` add up to the totals; the model's inputs have rows of their own."""
+    """What a model costs. The rows of `layers` add up to the totals; the model's inputs have rows of their own.
+
+    macs, operations: of one example: multiplications of convolutions and dense layers, and all other arithmetic by
+        kind (bias, normalization, activation, pooling, merging, resizing).
+    """
 
     model: str
     batch_size: int
@@ -57,9 +76,14 @@ class Count:
     params: Parameters
     macs: int
     mac_convention: str
+    operations: dict[str, int]
     memory: Memory
     inputs: tuple[LayerCount, ...]
     layers: tuple[LayerCount, ...]
+
+    def work(self, convention: str = "macs") -> int:
+        """The arithmetic for one example by one of CONVENTIONS."""
+        return _work(self, convention)
 
     def to_dict(self) -> dict[str, Any]:
         """The same figures by the same names, in plain dicts and tuples."""
@@ -79,11 +103,13 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
     Args:
         model: of any size; its weights are never drawn.
         batch_size: examples at a time; parameters and MACs do not depend on it.
-        dtype: of every number: float16, bfloat16, float32 or float64.
+        dtype: of every number: float16, bfloat16, float32 or float64; or mixed_float16, mixed_bfloat16, where weights,
+            gradients, what the optimizer keeps and statistics are float32.
         optimizer: None or "sgd", "momentum", "rmsprop", "adam", "adamw", "nadam".
 
     Returns: a Count; see Memory for what each figure of bytes means.
-    Raises: TypeError for what is no model; ValueError for a batch below 1, an unknown dtype or optimizer.
+    Raises: TypeError for what is no model; ValueError for an input with an open size (None), a batch below 1, an
+        unknown dtype or optimizer.
     Source: Géron, Hands-On Machine Learning, 3rd ed., chapter 14, "Memory Requirements", for the book's figures.
 
     >>> from numpycnn.layers import Conv2D, Input
@@ -94,12 +120,15 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
     """
     if not isinstance(model, Graph):
         raise TypeError(f"count: model must be a Model; got {type(model).__name__}. For a layer: count_layer.")
+    if is_open(*(tensor.shape for tensor in model.inputs)):
+        rule = "every size of the input must be known; fix the open ones with model.with_input_shapes(...) or --input"
+        fail("count", rule, input_shapes=tuple(tensor.shape for tensor in model.inputs))
     batch_size = integer("count", "batch_size", batch_size)
     dtype, slots = _dtype_name(dtype), _slots(optimizer)
     graph = flat_graph(model)
-    layers = _rows(graph, batch_size * ITEMSIZE[dtype])
+    sizes = Sizes(graph, batch_size, DTYPES[dtype])
+    layers = _rows(graph, sizes)
     total, trainable = sum(row.params for row in layers), sum(row.trainable_params for row in layers)
-    options = {"batch_size": batch_size, "itemsize": ITEMSIZE[dtype], "slots": slots}
     return Count(
         model=model.name or "model",
         batch_size=batch_size,
@@ -107,9 +136,10 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
         optimizer=optimizer,
         params=Parameters(total=total, trainable=trainable, non_trainable=total - trainable),
         macs=sum(row.macs for row in layers),
-        mac_convention=MAC_CONVENTION,
-        memory=memory(graph, total, trainable, **options),
-        inputs=_input_rows(graph, batch_size * ITEMSIZE[dtype]),
+        mac_convention=CONVENTIONS["macs"],
+        operations=dict(sum((Counter(row.operations) for row in layers), Counter())),
+        memory=memory(graph, sizes, slots=slots),
+        inputs=_input_rows(graph, sizes),
         layers=layers,
     )
 
@@ -127,8 +157,8 @@ def count_layer(layer: Layer, *input_shapes: Shape, **options) -> Count:
     return count(Model(inputs, layer(inputs)), **options)
 
 
-def _rows(graph: Graph, bytes_each: int) -> tuple[LayerCount, ...]:
-    rows, seen, sources = [], set(), graph.sources
+def _rows(graph: Graph, sizes: Sizes) -> tuple[LayerCount, ...]:
+    rows, seen, sources, fields = [], set(), graph.sources, receptive_fields(graph)
     for node, name in graph.node_names.items():
         shapes = node.output_shapes
         params, trainable = (0, 0) if node.layer in seen else _parameters(node)
@@ -140,15 +170,17 @@ def _rows(graph: Graph, bytes_each: int) -> tuple[LayerCount, ...]:
                 params=params,
                 trainable_params=trainable,
                 macs=int(node.layer.macs(*node.input_shapes)),
-                output_bytes=bytes_each * elements(*shapes),
+                operations={kind: int(size) for kind, size in node.layer.operations(*node.input_shapes).items()},
+                output_bytes=sizes.tensors(node.outputs),
                 connected_to=tuple(sources[tensor] for tensor in node.inputs),
+                receptive_field=fields[node],
             )
         )
         seen.add(node.layer)
     return tuple(rows)
 
 
-def _input_rows(graph: Graph, bytes_each: int) -> tuple[LayerCount, ...]:
+def _input_rows(graph: Graph, sizes: Sizes) -> tuple[LayerCount, ...]:
     sources = graph.sources
     return tuple(
         LayerCount(
@@ -158,11 +190,20 @@ def _input_rows(graph: Graph, bytes_each: int) -> tuple[LayerCount, ...]:
             params=0,
             trainable_params=0,
             macs=0,
-            output_bytes=bytes_each * elements(tensor.shape),
+            operations={},
+            output_bytes=sizes.tensors([tensor]),
             connected_to=(),
+            receptive_field=None,
         )
         for tensor in graph.inputs
     )
+
+
+def _work(counted: Count | LayerCount, convention: str) -> int:
+    if convention not in CONVENTIONS:
+        fail("work", f"convention must be one of {', '.join(CONVENTIONS)}", convention=convention)
+    others = 0 if convention == "macs" else sum(counted.operations.values())
+    return counted.macs * (2 if convention == "operations" else 1) + others
 
 
 def _parameters(node: Node) -> tuple[int, int]:
@@ -174,8 +215,8 @@ def _parameters(node: Node) -> tuple[int, int]:
 
 def _dtype_name(dtype) -> str:
     name = getattr(dtype, "name", getattr(dtype, "__name__", dtype))  # "float32", np.float32, np.dtype(np.float32)
-    if name not in ITEMSIZE:
-        fail("count", f"dtype must be one of {', '.join(ITEMSIZE)}", dtype=dtype)
+    if name not in DTYPES:
+        fail("count", f"dtype must be one of {', '.join(DTYPES)}", dtype=dtype)
     return name
 
 

@@ -1,96 +1,119 @@
 """What a model needs of memory, in bytes: to predict and to train, by what must exist and as the book counts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import prod
 
-from numpycnn.layers.base import Shape, Tensor
+from numpycnn.counting.course import kept_tensors, predicting, trained_nodes, training
+from numpycnn.counting.order import best_order
+from numpycnn.counting.sizes import Sizes
+from numpycnn.layers.base import Tensor
 from numpycnn.models.graph import Graph
 
-__all__ = ["OPTIMIZER_SLOTS", "Memory", "elements", "memory"]
+__all__ = ["OPTIMIZER_SLOTS", "Memory", "memory"]
 
 OPTIMIZER_SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
 """Values that an optimizer keeps for each trainable parameter. Source: keras.optimizers, Keras 3."""
 
+WEIGHT_ROUNDING, STEP_ROUNDING, RUN_ROUNDING = 5, 20, 50
+"""The most that an allocator adds, in percent: to weights and slots, to what a step of training needs, and to what a
+run to predict needs. TensorFlow's best-fit allocator does not split a free block of less than twice the size that is
+wanted. Measured (benchmarks/memory.py; where steps were traced, given out against asked for): 1 to 8 % on weights, which
+are made once and in order; 9 to 18 % on the hundreds of tensors of a step; up to 46 % on the two or three of a run."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Every figure in bytes, for the whole batch; what a framework adds on top is in none of them.
+    """Every figure in bytes, for the whole batch. Only the figures called low, middle and high look at what a
+    framework does with memory; the others count what must exist.
 
     parameter_bytes: all parameters.
     gradient_bytes: one gradient for each trainable parameter.
     optimizer_bytes: what the optimizer keeps for each trainable parameter.
+    copy_bytes: in mixed precision, each trainable parameter once more as it is computed with; else 0.
     input_bytes: the batch that comes in.
     output_bytes: the outputs of all layers, the input not included.
     kept_bytes: what forward keeps for backward, each distinct tensor once, the input batch included in any case.
-    inference_bytes: parameters and the most that must exist at once while the layers run in the model's order: what
-        the running layer reads and writes, and all that is still to be read.
+        Layers that no gradient must pass, such as a frozen base, keep nothing.
+    inference_bytes: parameters and the most that must exist at once in the best order of the layers: what the running
+        layer reads and writes, and all that is still to be read.
+    inference_in_order_bytes: the same in the model's own order, which is the one that Model.predict follows.
     inference_book_bytes: parameters and the two largest consecutive layers, the input being a layer.
-    training_bytes: parameters, gradients, optimizer and kept_bytes.
+    inference_low_bytes, inference_high_bytes: between these a framework's peak lies: from the best order with outputs
+        written over inputs where that can be, to the model's own order without, and what an allocator adds.
+    training_bytes: parameters, gradients, optimizer, copies and kept_bytes.
     training_book_bytes: parameters, the input batch and the outputs of all layers.
+    training_low_bytes, training_high_bytes: between these a framework's peak lies in one step of training: from the
+        leanest order of work (gradients of weights made one at a time, results written in place), to all gradients held
+        to the end, the optimizer's temporary copies beside them, nothing written in place, and what an allocator adds.
+    training_middle_bytes: halfway between the two.
     """
 
     parameter_bytes: int
     gradient_bytes: int
     optimizer_bytes: int
+    copy_bytes: int
     input_bytes: int
     output_bytes: int
     kept_bytes: int
     inference_bytes: int
+    inference_in_order_bytes: int
     inference_book_bytes: int
+    inference_low_bytes: int
+    inference_high_bytes: int
     training_bytes: int
     training_book_bytes: int
+    training_low_bytes: int
+    training_middle_bytes: int
+    training_high_bytes: int
 
 
-def memory(graph: Graph, parameters: int, trainable: int, *, batch_size: int, itemsize: int, slots: int) -> Memory:
-    """The memory of a model whose numbers take `itemsize` bytes each, under an optimizer with so many slots."""
-
-    def size(tensors: Iterable[Tensor]) -> int:
-        return batch_size * itemsize * elements(*(tensor.shape for tensor in dict.fromkeys(tensors)))
-
-    parameter_bytes, gradient_bytes = parameters * itemsize, trainable * itemsize
-    input_bytes = size(graph.inputs)
-    output_bytes = sum(size(node.outputs) for node in graph.nodes)
-    extras = (n.layer.extra_bytes(*n.input_shapes, batch_size=batch_size, itemsize=itemsize) for n in graph.nodes)
-    kept_bytes = size((*graph.inputs, *kept_tensors(graph))) + sum(map(int, extras))
+def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
+    """The memory of a flat graph, trained by an optimizer that keeps `slots` numbers for each trainable parameter."""
+    parameters, gradients = sizes.parameters, sum(sizes.trained)
+    copies = gradients * sizes.item.compute // sizes.item.variable if sizes.item.compute < sizes.item.variable else 0
+    inputs = sizes.tensors(graph.inputs)
+    outputs = sum(sizes.tensors(node.outputs) for node in graph.nodes)
+    kept = kept_bytes(graph, sizes)
+    best = best_order(graph, sizes)
+    still = parameters + slots * gradients
+    low = peak(training(graph, sizes, lean=True, copies=int(slots > 0)))
+    high = peak(training(graph, sizes, lean=False, copies=1 + int(slots > 0)))
+    training_low, training_high = still + low, rounded_up(still, copies + high, STEP_ROUNDING)
     return Memory(
-        parameter_bytes=parameter_bytes,
-        gradient_bytes=gradient_bytes,
-        optimizer_bytes=slots * gradient_bytes,
-        input_bytes=input_bytes,
-        output_bytes=output_bytes,
-        kept_bytes=kept_bytes,
-        inference_bytes=parameter_bytes + peak(graph, size),
-        inference_book_bytes=parameter_bytes + largest_neighbours(graph, size),
-        training_bytes=parameter_bytes + gradient_bytes + slots * gradient_bytes + kept_bytes,
-        training_book_bytes=parameter_bytes + input_bytes + output_bytes,
+        parameter_bytes=parameters,
+        gradient_bytes=gradients,
+        optimizer_bytes=slots * gradients,
+        copy_bytes=copies,
+        input_bytes=inputs,
+        output_bytes=outputs,
+        kept_bytes=kept,
+        inference_bytes=parameters + peak(predicting(graph, sizes, best)),
+        inference_in_order_bytes=parameters + peak(predicting(graph, sizes, graph.nodes)),
+        inference_book_bytes=parameters + largest_neighbours(graph, sizes.tensors),
+        inference_low_bytes=parameters + peak(predicting(graph, sizes, best, in_place=True)),
+        inference_high_bytes=rounded_up(parameters, peak(predicting(graph, sizes, graph.nodes)), RUN_ROUNDING),
+        training_bytes=parameters + gradients + slots * gradients + copies + kept,
+        training_book_bytes=parameters + inputs + outputs,
+        training_low_bytes=training_low,
+        training_middle_bytes=(training_low + training_high) // 2,
+        training_high_bytes=training_high,
     )
 
 
-def elements(*shapes: Shape) -> int:
-    """How many numbers arrays of these shapes hold, as a Python integer of any size."""
-    return sum(prod(map(int, shape)) for shape in shapes)
+def kept_bytes(graph: Graph, sizes: Sizes) -> int:
+    """What forward keeps for the gradients of the weights, with the input batch."""
+    trained = trained_nodes(graph)
+    nodes = [node for node in graph.nodes if node in trained]
+    return sizes.tensors((*graph.inputs, *kept_tensors(nodes))) + sum(map(sizes.extra, nodes))
 
 
-def kept_tensors(graph: Graph) -> list[Tensor]:
-    """The tensors that some backward reads, as the layers declare them."""
-    kept: list[Tensor] = []
-    for node in graph.nodes:
-        kept += node.inputs if "inputs" in node.layer.keeps else ()
-        kept += node.outputs if "output" in node.layer.keeps else ()
-    return kept
+def peak(course: Sequence) -> int:
+    return max(moment.bytes for moment in course)
 
 
-def peak(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:
-    """The most that is alive at once, from being made (inputs: the start) to the last read (outputs: the end)."""
-    last_read = {tensor: step for step, node in enumerate(graph.nodes) for tensor in (*node.outputs, *node.inputs)}
-    last_read |= dict.fromkeys(graph.outputs, len(graph.nodes))
-    alive = most = size(graph.inputs)
-    for step, node in enumerate(graph.nodes):
-        alive += size(node.outputs)
-        most = max(most, alive)
-        alive -= size(tensor for tensor in (*node.outputs, *node.inputs) if last_read[tensor] == step)
-    return most
+def rounded_up(still: int, step: int, percent: int) -> int:
+    """Both with the most that an allocator adds, in whole numbers of any size."""
+    return still + step + (WEIGHT_ROUNDING * still + percent * step) // 100
 
 
 def largest_neighbours(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:

@@ -2,4 +2,5 @@
 
 from numpycnn.data.cutouts import *
 from numpycnn.data.photographs import *
+from numpycnn.data.preprocessing import *
 from numpycnn.data.scenes import *

@@ -4,13 +4,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from typing import Any, NamedTuple
 
-from numpycnn.keras_io.custom import custom_layers
+from numpycnn.keras_io.custom import CUSTOM, custom_layers
 from numpycnn.layers.base import Layer, Tensor
 from numpycnn.models.model import Model, Sequential
 
 __all__ = ["KerasForm", "keras_form", "to_keras"]
+
+KERAS_MODULES = {
+    "CustomScaleLayer": "keras.src.applications.inception_resnet_v2",
+    "LayerScale": "keras.src.applications.convnext",
+    "StochasticDepth": "keras.src.applications.convnext",
+}
+"""Where Keras has the layers that are not in keras.layers."""
 
 
 class KerasForm(NamedTuple):
@@ -45,7 +53,8 @@ def keras_form(model: Model, name: str | None = None, dtype: str | None = None, 
         if node.layer not in layers:
             layers[node.layer] = _keras_layer(node.layer, model.names[node.layer], dtype, dropout)
         inputs = [tensors[tensor] for tensor in node.inputs]
-        outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs)
+        told = {} if node.training is None else {"training": node.training}
+        outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs, **told)
         tensors.update(zip(node.outputs, outputs if isinstance(outputs, list | tuple) else [outputs], strict=True))
     inputs, outputs = ([tensors[t] for t in ends] for ends in (model.inputs, model.outputs))
     if isinstance(model, Sequential):
@@ -58,6 +67,9 @@ def keras_form(model: Model, name: str | None = None, dtype: str | None = None, 
     weights = _paired_weights(model, layers)
     for path, variable in weights.items():
         variable.assign(model.variables[path].value)
+    for built_layer in layers.values():
+        if hasattr(built_layer, "finalize_state"):  # Normalization computes with copies of its weights
+            built_layer.finalize_state()
     return KerasForm(built, tensors, layers, weights)
 
 
@@ -101,15 +113,20 @@ def _quiet() -> Iterator[None]:
 
 
 def _keras_layer(layer: Layer, name: str, dtype: str, dropout: bool):
-    keras = import_keras()
     if isinstance(layer, Model):
         return keras_form(layer, name, dtype, dropout=dropout).model
-    kind = layer.keras_class
-    made = custom_layers()[kind] if kind in custom_layers() else getattr(keras.layers, kind)
     config = {key: _plain(value) for key, value in layer.keras_config().items()}
     if "rate" in config and not dropout:
         config["rate"] = 0.0
-    return made(**{**config, "name": name, "dtype": dtype})
+    return keras_class(layer.keras_class)(**{**config, "name": name, "dtype": dtype})
+
+
+def keras_class(name: str) -> type:
+    """The class of Keras layers of this name: Keras's own, one that keras.applications brings, or one of `custom`."""
+    keras = import_keras()
+    if name in CUSTOM:
+        return custom_layers()[name]
+    return getattr(import_module(KERAS_MODULES[name]) if name in KERAS_MODULES else keras.layers, name)
 
 
 def _plain(value):

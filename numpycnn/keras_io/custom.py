@@ -2,6 +2,9 @@
 
 from functools import cache
 
+CUSTOM = ("LocalResponseNormalization", "DepthMaxPooling2D", "RadialBasis", "TakeChannels", "StandardizedConv2D")
+"""The classes of layers that Keras lacks, which it knows as "numpycnn>...": those that `custom_layers` makes."""
+
 
 @cache
 def custom_layers() -> dict:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -122,7 +123,13 @@ class ActivatedLayer(Layer):
 
     @property
     def keeps(self):
-        return ("inputs", "output") if self.function.reads == "output" else ("inputs",)
+        """The input for the gradient of the weights alone, which a layer that is not trained does without."""
+        return (*(["inputs"] if self.trainable else []), *(["output"] if self.function.reads == "output" else []))
+
+    def operations(self, *input_shapes):
+        values = prod(self.output_shape(*input_shapes))
+        kinds = {"bias": "bias" in self.weight_specs(*input_shapes), "activation": self.function.reads is not None}
+        return {kind: values for kind, there in kinds.items() if there}
 
     def extra_shapes(self, *input_shapes: Shape) -> dict[str, Shape]:
         return {"preactivation": self.output_shape(*input_shapes)} if self.function.reads == "inputs" else {}
@@ -152,6 +159,8 @@ class ActivatedLayer(Layer):
 class Activation(Layer):
     """An activation by its Keras name, element by element (softmax: over the last axis)."""
 
+    work, in_place = "activation", True
+
     activation: str
 
     def __post_init__(self):
@@ -167,6 +176,9 @@ class Activation(Layer):
 
     def output_shape(self, shape):
         return shape
+
+    def operations(self, *input_shapes):
+        return {} if self.function.reads is None else super().operations(*input_shapes)
 
     def forward(self, weights, x):
         y = self.function.forward(x)

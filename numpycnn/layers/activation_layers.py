@@ -25,6 +25,7 @@ def at_least_zero(layer: Layer, *names: str) -> None:
 class ReLU(SingleOp):
     """`ops.relu`: what lies above the threshold, up to max_value; below it, negative_slope times the distance to it."""
 
+    work, in_place = "activation", True
     op = Op(ops.relu, ops.relu_backward)
 
     max_value: float | None = None
@@ -47,6 +48,7 @@ class ReLU(SingleOp):
 class LeakyReLU(SingleOp):
     """`ops.leaky_relu`: x above 0, negative_slope * x below."""
 
+    work, in_place = "activation", True
     op, keeps = Op(ops.leaky_relu, ops.leaky_relu_backward), ("output",)
 
     negative_slope: float = 0.3
@@ -62,6 +64,7 @@ class PReLU(Layer):
     shared_axes: the axes along which one alpha is shared, 1 the first after the batch: (1, 2) for one a channel.
     """
 
+    work, in_place = "activation", True
     keeps = ("inputs",)
 
     alpha_initializer: Any = "Zeros"
@@ -97,6 +100,7 @@ class PReLU(Layer):
 class ELU(SingleOp):
     """`ops.elu`: x above 0, alpha * (exp(x) - 1) below."""
 
+    work, in_place = "activation", True
     op = Op(ops.elu, ops.elu_backward)
 
     alpha: float = 1.0
@@ -119,6 +123,7 @@ class ELU(SingleOp):
 class Softmax(SingleOp):
     """`ops.softmax` along one axis, which counts the batch axis as 0: -1 is the last, 1 the first of an example."""
 
+    work, in_place = "activation", True
     op, keeps = Op(ops.softmax, ops.softmax_backward), ("output",)
 
     axis: int = -1

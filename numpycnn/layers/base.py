@@ -3,7 +3,8 @@
 A layer holds no numbers. A model owns the weights and hands them to the layer it runs; the same description can so
 be counted without an array being made, run in any dtype, and built as a Keras layer.
 
-Shapes here are those of one example, without the batch axis: (224, 224, 3).
+Shapes here are those of one example, without the batch axis: (224, 224, 3). In a graph a size may be open, None: layers
+never see that, since `Node` asks them at two sizes and compares.
 """
 
 from collections.abc import Mapping
@@ -15,8 +16,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from numpycnn.ops.arguments import fail
+from numpycnn.ops.windows import Reach
 
 Shape = tuple[int, ...]
+OpenShape = tuple[int | None, ...]
 Pair = int | tuple[int, int]
 Weights = Mapping[str, np.ndarray]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -83,6 +86,16 @@ class Layer:
     keeps: ClassVar[Any] = ()
     """Which of "inputs" and "output" the backward reads: a tuple, or a property that gives one."""
 
+    in_place: ClassVar[bool] = False
+    """Whether the output can be written over an input of its size, and dx over dy, as frameworks do; NumPy here never
+    does."""
+
+    view: ClassVar[bool] = False
+    """Whether the output is the input in another shape, which needs no memory of its own."""
+
+    work: ClassVar[str | None] = None
+    """What kind of arithmetic it is, where that is one operation for each value of the output."""
+
     def output_shape(self, *input_shapes: Shape) -> Shape:
         """The shape of one example's output; ValueError where the inputs do not suit the layer."""
         raise NotImplementedError
@@ -95,12 +108,28 @@ class Layer:
         """Multiply-accumulates for one example: the products of convolutions and dense layers, padded taps included."""
         return 0
 
+    def operations(self, *input_shapes: Shape) -> dict[str, int]:
+        """What one example takes besides `macs`, by kind: bias, normalization, activation, pooling, merging, resizing."""
+        return {self.work: prod(self.output_shape(*input_shapes))} if self.work else {}
+
+    def reach(self, *input_shapes: Shape) -> tuple[Reach, Reach] | None:
+        """Which rows and columns of its inputs one output reads; None for all of them.
+
+        By default its own pixel, where height and width stay the same.
+        """
+        shapes = {shape[:2] for shape in (*input_shapes, self.output_shape(*input_shapes)) if len(shape) == 3}
+        images = all(len(shape) == 3 for shape in input_shapes)
+        return (Reach(), Reach()) if images and len(shapes) == 1 else None
+
     def extra_shapes(self, *input_shapes: Shape) -> dict[str, Shape]:
         """The shapes for one example of what a training call keeps besides inputs and output."""
         return {}
 
-    def extra_bytes(self, *input_shapes: Shape, batch_size: int, itemsize: int) -> int:
-        """The bytes of what a training call keeps besides inputs and output, where a number takes `itemsize`."""
+    def extra_bytes(self, *input_shapes: Shape, batch_size: int, itemsize: int, variable_size: int) -> int:
+        """The bytes of what a training call keeps besides inputs and output.
+
+        itemsize: of one number that is computed with.   variable_size: of one number of a weight or a statistic.
+        """
         return batch_size * itemsize * sum(map(prod, self.extra_shapes(*input_shapes).values()))
 
     def forward(self, weights: Weights, *inputs: np.ndarray) -> np.ndarray:
@@ -148,8 +177,11 @@ class Layer:
         """The arguments of the Keras layer of the same name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
 
-    def __call__(self, *inputs) -> Any:
-        """Put this layer after symbolic tensors; gives its symbolic output, or a list where it has several."""
+    def __call__(self, *inputs, training: bool | None = None) -> Any:
+        """Put this layer after symbolic tensors; gives its symbolic output, or a list where it has several.
+
+        training: False for inference at this place whatever the model is in, as Keras's `base(x, training=False)`.
+        """
         if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
             inputs = tuple(inputs[0])
         for tensor in inputs:
@@ -158,45 +190,83 @@ class Layer:
                     f"{self.keras_class}: a layer is called on symbolic tensors, as from Input(shape); "
                     f"got {type(tensor).__name__}. To compute with arrays, put the layer into a Model."
                 )
-        outputs = Node(self, inputs).outputs
+        outputs = Node(self, inputs, training).outputs
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """The symbolic output of a layer in a graph: a shape and where it comes from."""
+    """The symbolic output of a layer in a graph: a shape, in which an open size is None, and where it comes from."""
 
     node: "Node"
     index: int
-    shape: Shape
+    shape: Any
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One use of a layer in a graph."""
+    """One use of a layer in a graph.
+
+    training: what a call is told here whatever the model around is told; None: the same as the model.
+
+    Where a size of an input is open, the layer is asked at two sizes instead, one and the same for all open axes. An
+    axis of the output that comes out the same is known; one that does not is open itself.
+
+    Raises: ValueError where the layer refuses its inputs, or where a weight would depend on an open size.
+    """
 
     layer: Layer
     inputs: tuple[Tensor, ...]
+    training: bool | None = None
     outputs: tuple[Tensor, ...] = field(init=False)
 
     def __post_init__(self):
-        shapes = self.layer.output_shapes(*self.input_shapes)
+        shapes = self.layer.output_shapes(*filled(self.input_shapes, PROBES[0]))
+        if self.inputs and is_open(*self.input_shapes):
+            shapes = _merged(self.layer, self.input_shapes, shapes)
         object.__setattr__(self, "outputs", tuple(Tensor(self, i, shape) for i, shape in enumerate(shapes)))
 
     @property
-    def input_shapes(self) -> tuple[Shape, ...]:
+    def input_shapes(self) -> tuple[Any, ...]:
         return tuple(tensor.shape for tensor in self.inputs)
 
     @property
-    def output_shapes(self) -> tuple[Shape, ...]:
+    def output_shapes(self) -> tuple[Any, ...]:
         return tuple(tensor.shape for tensor in self.outputs)
+
+
+PROBES = 1440, 2880
+"""The two sizes at which layers are asked in place of an open one: large, and multiples of many numbers."""
+
+
+def is_open(*shapes: OpenShape) -> bool:
+    """Whether any size is open."""
+    return any(None in shape for shape in shapes)
+
+
+def filled(shapes, size: int = PROBES[0]) -> tuple[Shape, ...]:
+    """The shapes with every open size replaced by this one."""
+    return tuple(tuple(size if own is None else own for own in shape) for shape in shapes)
+
+
+def _merged(layer: Layer, input_shapes, output_shapes) -> tuple[OpenShape, ...]:
+    """The output shapes with None where they depend on the open sizes of the inputs."""
+    first, second = (filled(input_shapes, size) for size in PROBES)
+    weights, others = layer.weight_specs(*first), layer.weight_specs(*second)
+    for name, spec in weights.items():
+        if spec.shape != others[name].shape:
+            axis = next(i for i, (a, b) in enumerate(zip(spec.shape, others[name].shape, strict=True)) if a != b)
+            rule = f"axis {axis} of {name} depends on a size of the input that is open (None) and must be known"
+            fail(layer.keras_class, rule, input_shapes=input_shapes)
+    pairs = zip(output_shapes, layer.output_shapes(*second), strict=True)
+    return tuple(tuple(a if a == b else None for a, b in zip(*shapes, strict=True)) for shapes in pairs)
 
 
 @dataclass(frozen=True, eq=False)
 class InputLayer(Layer):
     """Where a model's input enters; `shape` is that of one example."""
 
-    shape: Shape
+    shape: Any
 
     def output_shape(self, *input_shapes):
         return self.shape
@@ -205,14 +275,14 @@ class InputLayer(Layer):
 def Input(shape, name: str | None = None) -> Tensor:
     """A symbolic input for models written in the functional style.
 
-    Args: shape: of one example, as (224, 224, 3).
+    Args: shape: of one example, as (224, 224, 3); None for a size that is open, as in (None, None, 3).
 
-    Raises: ValueError for a size that is no positive integer.
+    Raises: ValueError for a size that is neither a positive integer nor None.
     """
     sizes = tuple(shape)
-    if not all(isinstance(size, int | np.integer) and size > 0 for size in sizes):
-        raise ValueError(f"Input: every size of shape must be a positive integer; got shape {shape!r}.")
-    return Node(InputLayer(tuple(int(size) for size in sizes), name=name), ()).outputs[0]
+    if not all(size is None or (isinstance(size, int | np.integer) and size > 0) for size in sizes):
+        raise ValueError(f"Input: every size of shape must be a positive integer or None; got shape {shape!r}.")
+    return Node(InputLayer(tuple(size if size is None else int(size) for size in sizes), name=name), ()).outputs[0]
 
 
 def check_image(layer: str, shape: Shape) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from numpycnn.layers.base import Pair, check_image
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer
 from numpycnn.ops.borders import border_sides
+from numpycnn.ops.windows import Reach
 
 __all__ = ["CenterCrop", "Cropping2D", "ZeroPadding2D"]
 
@@ -28,6 +29,10 @@ class ZeroPadding2D(SingleOp):
         rows, columns = border_sides("ZeroPadding2D", "padding", self.padding)
         return height + sum(rows), width + sum(columns), channels
 
+    def reach(self, *input_shapes):
+        rows, columns = border_sides("ZeroPadding2D", "padding", self.padding)
+        return Reach(1, -rows[0], -rows[0]), Reach(1, -columns[0], -columns[0])
+
 
 @dataclass(frozen=True, eq=False)
 class Cropping2D(SingleOp):
@@ -43,6 +48,10 @@ class Cropping2D(SingleOp):
         if sum(rows) >= height or sum(columns) >= width:
             fail("Cropping2D", f"a pixel must stay of {height} x {width}", cropping=self.cropping, input_shape=shape)
         return height - sum(rows), width - sum(columns), channels
+
+    def reach(self, *input_shapes):
+        rows, columns = border_sides("Cropping2D", "cropping", self.cropping)
+        return Reach(1, rows[0], rows[0]), Reach(1, columns[0], columns[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ from numpycnn import ops
 from numpycnn.layers.activation import ActivatedLayer
 from numpycnn.layers.base import Gradients, Pair, Shape, WeightSpec, check_image
 from numpycnn.ops.arguments import fail, integer, pair
-from numpycnn.ops.conv_transpose import transposed_window
-from numpycnn.ops.windows import sliding_window
+from numpycnn.ops.windows import Window, sliding_window, transposed_window
 
 __all__ = ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"]
 
@@ -41,11 +40,17 @@ class Convolution(ActivatedLayer):
         """The arguments that the layer and its op share."""
         return {key: getattr(self, key) for key in ("strides", "padding", "dilation_rate")}
 
+    def window(self, shape: Shape) -> Window:
+        """How the kernel slides over images of this shape."""
+        height, width, _ = check_image(self.keras_class, shape)
+        return sliding_window(self.keras_class, (height, width), self.kernel_size, **self.sliding)
+
     def slid(self, shape: Shape) -> tuple[int, int]:
         """The height and width of the output."""
-        height, width, _ = check_image(self.keras_class, shape)
-        window = sliding_window(self.keras_class, (height, width), self.kernel_size, **self.sliding)
-        return window.output_shape
+        return self.window(shape).output_shape
+
+    def reach(self, *input_shapes):
+        return self.window(*input_shapes).reach
 
     def with_bias(self, filters: int, **kernels: WeightSpec) -> dict[str, WeightSpec]:
         return {**kernels, "bias": WeightSpec((filters,), self.bias_initializer)} if self.use_bias else kernels
@@ -204,10 +209,17 @@ class Conv2DTranspose(Convolution):
     def sliding(self):
         return {**super().sliding, "output_padding": self.output_padding}
 
-    def slid(self, shape):
+    def window(self, shape):
+        """How the convolution slides whose gradient this is: over the output."""
         height, width, _ = check_image("Conv2DTranspose", shape)
-        window = transposed_window("Conv2DTranspose", (height, width), self.kernel_size, **self.sliding)
+        return transposed_window("Conv2DTranspose", (height, width), self.kernel_size, **self.sliding)
+
+    def slid(self, shape):
+        window = self.window(shape)
         return window.rows.size, window.columns.size
+
+    def reach(self, *input_shapes):
+        return self.window(*input_shapes).transposed_reach
 
     def output_shape(self, shape):
         return (*self.slid(shape), integer("Conv2DTranspose", "filters", self.filters))

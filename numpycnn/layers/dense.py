@@ -11,9 +11,9 @@ from numpycnn.layers.activation import ActivatedLayer
 from numpycnn.layers.base import Gradients, Layer, Shape, WeightSpec
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer
-from numpycnn.ops.dense import reshaped
+from numpycnn.ops.dense import permuted, reshaped
 
-__all__ = ["Dense", "Flatten", "RadialBasis", "Reshape"]
+__all__ = ["Dense", "Flatten", "Permute", "RadialBasis", "Reshape"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +85,7 @@ class RadialBasis(Layer):
 class Flatten(SingleOp):
     """`ops.flatten`: the values of each example in one row, height, width, channels."""
 
+    view = True
     op = Op(ops.flatten, ops.flatten_backward)
 
     def output_shape(self, shape):
@@ -95,9 +96,22 @@ class Flatten(SingleOp):
 class Reshape(SingleOp):
     """`ops.reshape`: each example in another shape, of which one size may be -1."""
 
+    view = True
     op = Op(ops.reshape, ops.reshape_backward)
 
     target_shape: Shape
 
     def output_shape(self, shape):
         return reshaped("Reshape", (1, *shape), self.target_shape)[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class Permute(SingleOp):
+    """`ops.permute`: the axes of each example, counted from 1, in the order of dims."""
+
+    op = Op(ops.permute, ops.permute_backward)
+
+    dims: tuple[int, ...]
+
+    def output_shape(self, shape):
+        return tuple(shape[axis - 1] for axis in permuted("Permute", (1, *shape), self.dims)[1:])

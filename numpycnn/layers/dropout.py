@@ -18,6 +18,8 @@ class RandomMask(Layer):
     generator nothing is dropped.
     """
 
+    in_place = True
+
     rate: float
 
     def __post_init__(self):
@@ -44,7 +46,7 @@ class RandomMask(Layer):
         mask = kept.extra.get("mask")
         return Gradients((dy.copy() if mask is None else ops.dropout_backward(dy, self.rate, mask=mask),), {})
 
-    def extra_bytes(self, *input_shapes, batch_size, itemsize):
+    def extra_bytes(self, *input_shapes, batch_size, itemsize, variable_size):
         return 0 if self.rate == 0 else prod(self.mask_shape((batch_size, *input_shapes[0])))
 
 

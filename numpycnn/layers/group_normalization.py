@@ -12,7 +12,7 @@ import numpy as np
 from numpycnn import ops
 from numpycnn.layers.base import Gradients, Kept, absolute
 from numpycnn.layers.convolution import Conv2D
-from numpycnn.layers.normalization import LayerNormalization, Normalization
+from numpycnn.layers.normalization import PASSES, LayerNormalization, Normalizing
 from numpycnn.ops.arguments import fail, integer
 from numpycnn.ops.scalars import real
 
@@ -20,7 +20,7 @@ __all__ = ["GroupNormalization", "StandardizedConv2D"]
 
 
 @dataclass(frozen=True, eq=False)
-class GroupNormalization(Normalization):
+class GroupNormalization(Normalizing):
     """`ops.group_normalization`: -1 groups are as many as there are channels. axis: the last one only."""
 
     keeps = ("inputs",)
@@ -65,6 +65,12 @@ class GroupNormalization(Normalization):
         size = within.output_scale({}, [x]).reshape(dy.shape)
         return self.gradients(dx.reshape(dy.shape), (dy * size).sum(axis=others), dy.sum(axis=others))
 
+    def operations(self, *input_shapes):
+        return {"normalization": PASSES * prod(input_shapes[0])}
+
+    def reach(self, *input_shapes):
+        return None
+
     def sum_length(self, *input_shapes):
         *pixels, channels = input_shapes[0]
         return prod(pixels) * (1 if self.groups == -1 else channels // self.groups)
@@ -89,6 +95,10 @@ class StandardizedConv2D(Conv2D):
     def __post_init__(self):
         super().__post_init__()
         real("StandardizedConv2D", "epsilon", self.epsilon, rule="a number, at least 0", low=0)
+
+    def operations(self, *input_shapes):
+        kernel = self.weight_specs(*input_shapes)["kernel"].shape
+        return {**super().operations(*input_shapes), "normalization": PASSES * prod(kernel)}
 
     def forward(self, weights, x):
         return super().forward(self._standardized(weights), x)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import zip_longest
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +22,8 @@ class Merging(Layer):
     the batch.
     """
 
+    in_place = True
+
     op: ClassVar[Op]
 
     def output_shape(self, *shapes):
@@ -30,6 +33,13 @@ class Merging(Layer):
         if any(len(different) > 1 for different in sizes):
             fail(self.keras_class, "the inputs must have the same sizes along each axis, or 1", input_shapes=shapes)
         return tuple(different.pop() if different else 1 for different in sizes[::-1])
+
+    def operations(self, *input_shapes):
+        return {"merging": (len(input_shapes) - 1) * prod(self.output_shape(*input_shapes))}
+
+    def reach(self, *input_shapes):
+        """Its own pixel, in inputs that have one for each; an input that is spread over all pixels is read whole."""
+        return super().reach(*(shape for shape in input_shapes if len(shape) == 3))
 
     def forward(self, weights, *inputs):
         return self.op.forward(*_aligned(inputs))

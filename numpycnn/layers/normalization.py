@@ -15,7 +15,11 @@ from numpycnn.ops.scalars import real
 __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalization"]
 
 
-class Normalization(Layer):
+PASSES = 3
+"""Operations for each value that is normalized by what it stands among: for the mean, the variance, and the result."""
+
+
+class Normalizing(Layer):
     """What batch and layer normalization share: a learnt scale, gamma, and offset, beta, of what was normalized."""
 
     epsilon: float
@@ -41,11 +45,13 @@ class Normalization(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNormalization(Normalization):
+class BatchNormalization(Normalizing):
     """`ops.batch_normalization_train` in training, `ops.batch_normalization` by the moving statistics otherwise.
 
     With trainable=False it is in inference even in training, as in Keras. axis: the last one only.
     """
+
+    work, in_place = "normalization", True
 
     axis: int = -1
     momentum: float = 0.99
@@ -63,8 +69,8 @@ class BatchNormalization(Normalization):
 
     @property
     def keeps(self):
-        """With moving statistics, dx follows from dy alone."""
-        return ("inputs",) if self.trainable or self.scale else ()
+        """Where it is not trained, it has moving statistics, and dx follows from dy alone."""
+        return ("inputs",) if self.trainable else ()
 
     def output_shape(self, shape):
         if self.axis not in (-1, len(shape)) or not shape:
@@ -101,8 +107,8 @@ class BatchNormalization(Normalization):
         dx, _, _, dgamma, dbeta = ops.batch_normalization_backward(dy, kept.input, *moving, **self.learnt(weights))
         return self.gradients(dx, dgamma, dbeta)
 
-    def extra_bytes(self, *input_shapes, batch_size, itemsize):
-        return 2 * itemsize * input_shapes[0][-1] if self.trainable else 0
+    def extra_bytes(self, *input_shapes, batch_size, itemsize, variable_size):
+        return 2 * variable_size * input_shapes[0][-1] if self.trainable else 0
 
     def sum_length(self, *input_shapes):
         return prod(input_shapes[0][:-1])
@@ -128,7 +134,7 @@ class BatchNormalization(Normalization):
 
 
 @dataclass(frozen=True, eq=False)
-class LayerNormalization(Normalization):
+class LayerNormalization(Normalizing):
     """`ops.layer_normalization` over one axis or several, which count the batch axis as 0: -1 is the last."""
 
     keeps = ("inputs",)
@@ -180,6 +186,12 @@ class LayerNormalization(Normalization):
         others = tuple(axis for axis in range(x.ndim) if axis not in axes)
         return self.gradients(dx, (dy * size).sum(axis=others), dy.sum(axis=others))
 
+    def operations(self, *input_shapes):
+        return {"normalization": PASSES * prod(input_shapes[0])}
+
+    def reach(self, *input_shapes):
+        return super().reach(*input_shapes) if self.axes(*input_shapes) == (len(input_shapes[0]),) else None
+
     def sum_length(self, *input_shapes):
         return prod(input_shapes[0][axis - 1] for axis in self.axes(*input_shapes))
 
@@ -208,6 +220,10 @@ class LocalResponseNormalization(SingleOp):
 
     def output_shape(self, shape):
         return check_image("LocalResponseNormalization", shape)
+
+    def operations(self, *input_shapes):
+        """The square of each value, the sum of 2 * depth_radius + 1 of them, its power and the product."""
+        return {"normalization": (2 * self.depth_radius + 4) * prod(input_shapes[0])}
 
     def sum_length(self, *input_shapes):
         return 2 * self.depth_radius + 1

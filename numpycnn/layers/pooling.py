@@ -1,13 +1,14 @@
 """Pooling layers. Source of names and defaults: Keras 3, keras.layers; depth pooling is not in Keras."""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from numpycnn import ops
 from numpycnn.layers.base import Pair, Shape, check_image
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer, pair
-from numpycnn.ops.windows import sliding_window
+from numpycnn.ops.windows import Window, sliding_window
 
 __all__ = ["AveragePooling2D", "DepthMaxPooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D"]
 
@@ -26,20 +27,28 @@ class Pooling(SingleOp):
         if self.padding not in ("valid", "same"):
             fail(self.keras_class, 'padding must be "valid" or "same"', padding=self.padding)
 
-    def slid(self, size: tuple[int, int], pool_size: Pair, strides: Pair) -> tuple[int, int]:
-        """How many windows there are along two axes of this size."""
+    def slide(self, size: tuple[int, int], pool_size: Pair, strides: Pair) -> Window:
+        """How a window slides along two axes of this size."""
         sliding: dict[str, Any] = {"strides": strides, "padding": self.padding}
-        return sliding_window(self.keras_class, size, pool_size, **sliding).output_shape
+        return sliding_window(self.keras_class, size, pool_size, **sliding)
 
 
 class Pooling2D(Pooling):
     """Windows that slide over height and width."""
 
-    def output_shape(self, shape):
-        height, width, channels = check_image(self.keras_class, shape)
+    def window(self, shape: Shape) -> Window:
+        height, width, _ = check_image(self.keras_class, shape)
         pool_size = pair(self.keras_class, "pool_size", self.pool_size)
-        strides = pool_size if self.strides is None else self.strides
-        return (*self.slid((height, width), pool_size, strides), channels)
+        return self.slide((height, width), pool_size, pool_size if self.strides is None else self.strides)
+
+    def output_shape(self, shape):
+        return (*self.window(shape).output_shape, shape[-1])
+
+    def operations(self, *input_shapes):
+        return {"pooling": len(self.window(*input_shapes).taps) * prod(self.output_shape(*input_shapes))}
+
+    def reach(self, *input_shapes):
+        return self.window(*input_shapes).reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +89,10 @@ class DepthMaxPooling2D(Pooling):
         strides = size if self.strides is None else integer(self.keras_class, "strides", self.strides)
         if size > channels and self.padding == "valid":
             fail(self.keras_class, f"pool_size ({size}) must be at most the channels ({channels})", input_shape=shape)
-        return height, width, self.slid((1, channels), (1, size), (1, strides))[1]
+        return height, width, self.slide((1, channels), (1, size), (1, strides)).columns.output
+
+    def operations(self, *input_shapes):
+        return {"pooling": self.pool_size * prod(self.output_shape(*input_shapes))}
 
 
 class GlobalPooling2D(SingleOp):
@@ -91,6 +103,12 @@ class GlobalPooling2D(SingleOp):
     def output_shape(self, shape: Shape):
         channels = check_image(self.keras_class, shape)[-1]
         return (1, 1, channels) if self.keepdims else (channels,)
+
+    def operations(self, *input_shapes):
+        return {"pooling": prod(input_shapes[0])}
+
+    def reach(self, *input_shapes):
+        return None
 
 
 @dataclass(frozen=True, eq=False)

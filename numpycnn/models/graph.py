@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from numpycnn.layers.base import Gradients, InputLayer, Kept, Layer, Node, Shape, Step, Tensor, stand_in
+from numpycnn.layers.base import Gradients, InputLayer, Kept, Layer, Node, Shape, Step, Tensor, filled, stand_in
 from numpycnn.models.topology import sorted_nodes, unique_names
 
 __all__ = ["Graph"]
@@ -68,7 +68,7 @@ class Graph(Layer):
         return {
             f"{self.names[layer]}/{key}": spec
             for layer, shapes in self.first_uses(*input_shapes).items()
-            for key, spec in layer.weight_specs(*shapes).items()
+            for key, spec in layer.weight_specs(*filled(shapes)).items()
         }
 
     def macs(self, *input_shapes):
@@ -118,7 +118,7 @@ class Graph(Layer):
         for node in self.nodes:
             arrays, name = tuple(values[tensor] for tensor in node.inputs), self.names[node.layer]
             try:
-                step = node.layer.call(own.get(name, {}), arrays, training=training, rng=rng)
+                step = node.layer.call(own.get(name, {}), arrays, training=_told(node, training), rng=rng)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in layer {name!r} ({node.layer.keras_class})")
                 raise
@@ -150,6 +150,10 @@ class Graph(Layer):
         for node in self.nodes:
             first.setdefault(node.layer, tuple(shapes[tensor] for tensor in node.inputs))
         return first
+
+
+def _told(node: Node, training: bool) -> bool:
+    return training if node.training is None else node.training
 
 
 def _by_layer(weights) -> dict[str, dict[str, np.ndarray]]:

@@ -1,17 +1,20 @@
 """Models: a graph of layers with its weights, run on arrays, and back."""
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from numpycnn.layers.base import Gradients, Input, Kept, Layer, Shape, Tensor
+from numpycnn.layers.base import Gradients, Input, Kept, Layer, Shape, Tensor, WeightSpec, filled
 from numpycnn.layers.initializers import initialize
 from numpycnn.models.graph import Graph
 from numpycnn.models.variable import Variable
 
 __all__ = ["Model", "Sequential"]
+
+Weight = Callable[[Layer, str, WeightSpec], np.ndarray]
+"""Gives one weight: of which layer, by which of its names, with what shape."""
 
 
 class Model(Graph):
@@ -90,6 +93,84 @@ class Model(Graph):
         other._variables = {k: Variable(k, v.value.astype(dtype), v.trainable) for k, v in self.variables.items()}
         return other
 
+    def adopt_weights(self, weight: Weight) -> None:
+        """Take every weight, those of models within too, from a function of its layer, its name there and its spec.
+
+        It is asked once for each weight in the order of `weights`, and must give an array of the spec's shape. Nothing
+        is drawn where nothing was before, and nothing is changed where the function raises.
+        """
+        made: dict[Layer, dict[str, Variable]] = {}
+        self._ask(weight, made)
+        if self._untouched:
+            self._hand_out(made)
+        else:
+            for path, variable in self._by_path(made).items():
+                self.variables[path].assign(variable.value)
+
+    def with_input_shapes(self, *shapes: Shape) -> "Model":
+        """The same layers with the same weights for inputs of these shapes, one for each input.
+
+        This is how open sizes are fixed; any other size will do as well, as long as no weight depends on it.
+
+        Raises: ValueError where a layer refuses the shapes, or a weight would need another shape.
+
+        >>> from numpycnn.layers import Conv2D, Input
+        >>> x = Input((None, None, 3))
+        >>> model = Model(x, Conv2D(4, 3)(x))
+        >>> model.outputs[0].shape, model.with_input_shapes((9, 8, 3)).outputs[0].shape
+        ((None, None, 4), (7, 6, 4))
+        """
+        from numpycnn.models.input_shapes import with_input_shapes
+
+        return with_input_shapes(self, *shapes)
+
+    def layer_variables(self) -> dict[Layer, dict[str, Variable]]:
+        """The weights of every layer by their names there, those of models within included."""
+        by_name = {name: layer for layer, name in self.names.items() if not isinstance(layer, Model)}
+        own: dict[Layer, dict[str, Variable]] = {}
+        for path, variable in self.variables.items():
+            name, key = path.split("/", 1)
+            if name in by_name:
+                own.setdefault(by_name[name], {})[key] = variable
+        for model in self._within:
+            own |= model.layer_variables()
+        return own
+
+    @property
+    def _within(self) -> list["Model"]:
+        return [layer for layer in self.first_uses() if isinstance(layer, Model)]
+
+    @property
+    def _untouched(self) -> bool:
+        """Whether no weight has been made yet, here and within."""
+        return self._variables is None and all(model._untouched for model in self._within)
+
+    def _ask(self, weight: Weight, made: dict[Layer, dict[str, Variable]]) -> None:
+        for layer, shapes in self.first_uses().items():
+            if isinstance(layer, Model):
+                layer._ask(weight, made)
+            elif layer not in made:
+                made[layer] = self._variables_of(layer, shapes, weight)
+
+    def _hand_out(self, made: dict[Layer, dict[str, Variable]]) -> None:
+        for model in self._within:
+            model._hand_out(made)
+        self._variables = self._by_path(made)
+
+    def _by_path(self, made: dict[Layer, dict[str, Variable]]) -> dict[str, Variable]:
+        own = {layer: layer._by_path(made) if isinstance(layer, Model) else made[layer] for layer in self.first_uses()}
+        return {f"{self.names[layer]}/{key}": v for layer, found in own.items() for key, v in found.items()}
+
+    def _variables_of(self, layer: Layer, shapes, weight: Weight) -> dict[str, Variable]:
+        return {
+            key: Variable(
+                f"{self.names[layer]}/{key}",
+                weight(layer, key, spec).astype(self.dtype, copy=False),
+                spec.trainable and layer.trainable,
+            )
+            for key, spec in layer.weight_specs(*filled(shapes)).items()
+        }
+
     def _draw(self, rng: np.random.Generator, made: dict[Layer, dict[str, Variable]]) -> dict[str, Variable]:
         """Every weight by its path: those of layers in `made` taken over, the others drawn and put there."""
         for layer, shapes in self.first_uses().items():
@@ -97,14 +178,9 @@ class Model(Graph):
                 layer._adopt(made)
                 made[layer] = layer.variables
             elif layer not in made:
-                made[layer] = {
-                    key: Variable(
-                        f"{self.names[layer]}/{key}",
-                        initialize(spec.initializer, spec.shape, rng).astype(self.dtype, copy=False),
-                        spec.trainable and layer.trainable,
-                    )
-                    for key, spec in layer.weight_specs(*shapes).items()
-                }
+                made[layer] = self._variables_of(
+                    layer, shapes, lambda layer, key, spec: initialize(spec.initializer, spec.shape, rng)
+                )
         return {f"{self.names[layer]}/{key}": v for layer in self.first_uses() for key, v in made[layer].items()}
 
     def _adopt(self, made: dict[Layer, dict[str, Variable]]) -> None:
@@ -189,6 +265,18 @@ class Model(Graph):
 
         return to_keras(self)
 
+    def save(self, path) -> None:
+        """Write the model as a .keras file that Keras loads, or its weights alone as .weights.h5; without Keras."""
+        from numpycnn.keras_io import save_model
+
+        save_model(self, path)
+
+    def load_weights(self, path) -> None:
+        """Put the weights of a Keras file (.weights.h5, .h5 or .keras) into the model; see `keras_io.load_weights`."""
+        from numpycnn.keras_io import load_weights
+
+        load_weights(self, path)
+
     # Arrays at the door
 
     def values(self) -> dict[str, np.ndarray]:
@@ -201,13 +289,19 @@ class Model(Graph):
         if len(arrays) != len(self.inputs):
             raise ValueError(f"Model: {len(self.inputs)} arrays must come in; got {len(arrays)}.")
         for tensor, array in zip(self.inputs, arrays, strict=True):
-            if array.shape[1:] != tensor.shape or array.ndim == 0:
+            if not _suits(array.shape, tensor.shape):
                 expected = ", ".join(map(str, tensor.shape))
                 raise ValueError(f"Model: the input must have shape (batch, {expected}); got {array.shape}.")
         return [a.astype(self.dtype, copy=False) for a in arrays]
 
     def _given_back(self, outputs) -> Any:
         return outputs[0] if self.single[1] else list(outputs)
+
+
+def _suits(shape: Shape, expected) -> bool:
+    """Whether an array of this shape is a batch of examples of the expected one, whose open sizes may be any."""
+    own = zip(shape[1:], expected, strict=False)
+    return len(shape) == len(expected) + 1 and all(size is None or size == n for n, size in own)
 
 
 class Sequential(Model):

@@ -11,6 +11,7 @@ Source: tf.nn.convolution ("Note on padding"); Dumoulin & Visin, arXiv:1603.0728
 """
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,17 @@ from numpycnn.ops.arguments import entries, fail, pair
 
 BLOCK_BYTES = 2**21
 """The most window values, in bytes, that exist at one time: small enough to stay in a core's cache."""
+
+
+class Reach(NamedTuple):
+    """Along one axis, output i reads the inputs from i * step + first to i * step + last, both included.
+
+    Fractions where something makes images larger: there the inputs read lie between the two numbers.
+    """
+
+    step: int | Fraction = 1
+    first: int | Fraction = 0
+    last: int | Fraction = 0
 
 
 class Axis(NamedTuple):
@@ -41,6 +53,17 @@ class Axis(NamedTuple):
     def extent(self) -> int:
         """Pixels from the first tap of the kernel to its last, both included."""
         return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def reach(self) -> Reach:
+        """Which pixels an output sees, padding included."""
+        return Reach(self.stride, -self.before, self.extent - 1 - self.before)
+
+    @property
+    def transposed_reach(self) -> Reach:
+        """Which outputs see a pixel: the outputs that a transposed convolution makes it of."""
+        ends = self.before - self.extent + 1, self.before
+        return Reach(Fraction(1, self.stride), *(Fraction(end, self.stride) for end in ends))
 
     def tap(self, k: int, start: int = 0, stop: int | None = None) -> tuple[slice, slice]:
         """Tap k over the outputs start .. stop - 1: (outputs that see a real pixel, the pixels they see).
@@ -67,6 +90,14 @@ class Window(NamedTuple):
     @property
     def output_shape(self) -> tuple[int, int]:
         return self.rows.output, self.columns.output
+
+    @property
+    def reach(self) -> tuple[Reach, Reach]:
+        return self.rows.reach, self.columns.reach
+
+    @property
+    def transposed_reach(self) -> tuple[Reach, Reach]:
+        return self.rows.transposed_reach, self.columns.transposed_reach
 
     @property
     def taps(self) -> list[tuple[int, int]]:

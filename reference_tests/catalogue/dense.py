@@ -63,6 +63,16 @@ def tf_flatten(x):
     return keras.layers.Flatten(dtype=x.dtype.name)(x)
 
 
+@st.composite
+def permute_cases(draw):
+    shape = draw(distinct((0, 4), (1, 5), (1, 5), (1, 5)))[: draw(st.integers(1, 4))]
+    return Case(draw(arrays(x=shape)), {"dims": tuple(draw(st.permutations(range(1, len(shape)))))})
+
+
+def tf_permute(x, dims):
+    return tf.transpose(x, (0, *dims))
+
+
 def features(case: Case) -> int:
     return case.arrays["x"].shape[-1]
 
@@ -76,4 +86,5 @@ OPS = [
     ),
     Op("flatten", flatten_cases(), tf_flatten, exact=True),
     Op("reshape", reshape_cases(), tf_reshape, exact=True),
+    Op("permute", permute_cases(), tf_permute, exact=True),
 ]  # fmt: skip

@@ -43,6 +43,8 @@ def _padded(x: Tensor, size, strides, padding: str, name: str) -> tuple[Tensor, 
     """x with zeros around it where the padding is even, and the padding that is left to do."""
     if padding != "even":
         return x, padding
+    if size == 1:
+        return x, "valid"
     if strides == 1 and size % 2:
         return x, "same"
     return ZeroPadding2D((size - 1) // 2, name=f"{name}_pad")(x), "valid"
