@@ -7,4 +7,5 @@ from numpycnn.detection.metrics import *
 from numpycnn.detection.nms import *
 from numpycnn.detection.overlap import *
 from numpycnn.detection.overlap_losses import *
+from numpycnn.detection.sliding_window import *
 from numpycnn.detection.soft_nms import *

@@ -5,6 +5,7 @@ from numpycnn.models.bit import *
 from numpycnn.models.densenet import *
 from numpycnn.models.fashion_mnist import *
 from numpycnn.models.fcn import *
+from numpycnn.models.fully_convolutional import *
 from numpycnn.models.googlenet import *
 from numpycnn.models.inception import *
 from numpycnn.models.lenet import *

@@ -37,6 +37,7 @@ def mask_iou(masks1, masks2) -> np.ndarray:
     a, b = np.asarray(masks1), np.asarray(masks2)
     if a.ndim != 3 or b.ndim != 3 or a.shape[1:] != b.shape[1:]:
         fail("mask_iou", "masks must have the axes (n, height, width), of one size", masks1=a, masks2=b)
-    a, b = (masks.astype(bool).reshape(len(masks), -1).astype(np.float64) for masks in (a, b))
+    pixels = a.shape[1] * a.shape[2]
+    a, b = (masks.astype(bool).reshape(len(masks), pixels).astype(np.float64) for masks in (a, b))
     both = a @ b.T
     return ratio(both, a.sum(axis=1)[:, None] + b.sum(axis=1) - both)
