@@ -104,9 +104,14 @@ def measured_row(network: str, batch: str, optimizer: str, device: str) -> dict:
     model, given = build(network), None if optimizer == "None" else optimizer
     peaks = [peak + unseen(model, given, device) for peak in steps(model, int(batch), given, device)]
     return {
-        **{"network": network, "batch": int(batch), "optimizer": given, "device": device},
+        "network": network,
+        "batch": int(batch),
+        "optimizer": given,
+        "device": device,
         **estimate(as_counted(model), int(batch), given),
-        **{"least": min(peaks), "median": int(median(peaks)), "most": max(peaks)},
+        "least": min(peaks),
+        "median": int(median(peaks)),
+        "most": max(peaks),
     }
 
 

@@ -4,7 +4,7 @@ from numpycnn import layers, models, ops
 from numpycnn.counting import Count, count
 from numpycnn.keras_io import ModelFileError, from_keras, load_model
 from numpycnn.models import Model, Sequential
-from numpycnn.verification import Report, verify
+from numpycnn.verification import Report, check, verify
 
 __all__ = [
     "Count",
@@ -12,6 +12,7 @@ __all__ = [
     "ModelFileError",
     "Report",
     "Sequential",
+    "check",
     "count",
     "from_keras",
     "layers",

@@ -12,7 +12,9 @@ from numpycnn.ops.arguments import IMAGES, check_rank, fail
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["boxes_in_pictures", "curves", "feature_maps", "precision_recall"]
+    from numpycnn.counting import Count, Timeline
+
+__all__ = ["boxes_in_pictures", "course_of_memory", "curves", "feature_maps", "precision_recall"]
 
 
 def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path=None) -> "Figure":
@@ -124,6 +126,38 @@ def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", path=None) -> 
         axis.plot(x, values, label=name)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.legend(fontsize=8)
+    return _saved(figure, path)
+
+
+def course_of_memory(counted: "Count", timeline: "Timeline", *, path=None) -> "Figure":
+    """Memory over a step of training, forward and back, and below it where along the depth the costs lie.
+
+    Args: counted, timeline: of the same model with the same options; path: as in `feature_maps`.
+
+    Returns: the figure.
+    """
+    figure = _new_figure("course_of_memory", figsize=(9, 8))
+    first, *others = figure.subplots(4, 1, height_ratios=(3, 1, 1, 1))
+    low, high = ([moment.bytes / 1e6 for moment in course] for course in (timeline.train_low, timeline.train_high))
+    steps = range(len(low))
+    first.fill_between(steps, low, high, color="tab:blue", alpha=0.25, linewidth=0, label="training, lean to full")
+    first.plot(steps, low, color="tab:blue", linewidth=1)
+    predict = [moment.bytes / 1e6 for moment in timeline.predict]
+    first.plot(predict, color="tab:orange", linewidth=1.2, label="predicting")
+    turn = next(i for i, moment in enumerate(timeline.train_low) if moment.phase in ("backward", "update"))
+    first.axvline(turn - 0.5, color="gray", linewidth=0.8, linestyle=":")
+    first.set(ylabel="MB (10^6 bytes)", ylim=(0, None), xlim=(0, len(low) - 1))
+    first.set(title=f"{counted.model}, batch of {counted.batch_size}, {counted.dtype}: forward, then back")
+    first.legend(fontsize=8, loc="upper left")
+    figures = {
+        "parameters": [row.params for row in counted.layers],
+        "MACs": [row.macs for row in counted.layers],
+        "output, MB": [row.output_bytes / 1e6 for row in counted.layers],
+    }
+    for axis, (name, values) in zip(others, figures.items(), strict=True):
+        axis.bar(range(len(values)), [float(value) for value in values], width=1.0, color="tab:gray")
+        axis.set(ylabel=name, xlim=(-0.5, max(len(values) - 0.5, 0.5)))
+    others[-1].set(xlabel="layers in the order of the model")
     return _saved(figure, path)
 
 

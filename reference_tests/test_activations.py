@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import activations
 
 import numpycnn.ops
+from numpycnn.testing.strategies import DTYPES, STORAGES, stored_otherwise
 from reference_tests.catalogue.activations import tf_prelu
-from reference_tests.library.strategies import DTYPES, STORAGES, stored_otherwise
 
 INFINITY = float("inf")
 FUNCTIONS = {

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-import numpycnn.verification.compare as compare
+import numpycnn.keras_io.build as build
 from numpycnn.cli import app
 
 MODEL = """
@@ -58,8 +58,8 @@ def test_a_difference_is_exit_status_1(model, monkeypatch):
         form.weights["norm/beta"].assign(form.weights["norm/beta"].numpy() + 1e-3)
         return form
 
-    keras_form = compare.keras_form
-    monkeypatch.setattr(compare, "keras_form", wrong_form)
+    keras_form = build.keras_form
+    monkeypatch.setattr(build, "keras_form", wrong_form)
     result = run(model)
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1].startswith("differs: output of norm (BatchNormalization) is the first")

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import numpycnn.ops
 from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d
-from reference_tests.catalogue.conv import conv2d_cases, depthwise_cases
-from reference_tests.catalogue.conv_transpose import conv2d_transpose_cases
+from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
+from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
 from reference_tests.library import brute_force
 
 FAMILY = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from numpycnn.ops import conv2d, conv2d_backward, conv2d_transpose, conv2d_transpose_backward
 from numpycnn.ops.windows import transposed_window
-from reference_tests.catalogue.conv import conv2d_cases
+from numpycnn.testing.catalogue.conv import conv2d_cases
 from reference_tests.library import brute_force
 
 

@@ -20,7 +20,7 @@ from numpycnn.ops import (
     windows,
 )
 from numpycnn.ops.dense import differences
-from reference_tests.library.strategies import DTYPES
+from numpycnn.testing.strategies import DTYPES
 
 
 def drawn(*shapes, dtype=np.float64, seed=0):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import numpycnn.ops
 from numpycnn.ops import dropout, dropout_backward
-from reference_tests.library.strategies import DTYPES
+from numpycnn.testing.strategies import DTYPES
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -17,7 +17,7 @@ from numpycnn.ops import (
     weight_standardization,
     weight_standardization_backward,
 )
-from reference_tests.library.strategies import DTYPES
+from numpycnn.testing.strategies import DTYPES
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 NAN, INF = np.nan, np.inf

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpycnn import layers
-from reference_tests.library.strategies import distinct
+from numpycnn.testing.strategies import distinct
 
 
 @st.composite

@@ -226,7 +226,7 @@ def changes(layer, weights, dy, kept, whole):
             [layers.AveragePooling2D(2), layers.GlobalAveragePooling2D(), layers.UpSampling2D(), layers.Resizing(2, 3)],
         ),
         ((), [layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.Rescaling(2.0), layers.Activation("linear")]),
-        ((), [layers.BatchNormalization(scale=False, trainable=False), layers.TakeChannels((0,))]),
+        ((), [layers.BatchNormalization(trainable=False), layers.TakeChannels((0,))]),
         (
             ("output",),
             [layers.Activation(name) for name in ("relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "selu")],

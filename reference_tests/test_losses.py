@@ -19,7 +19,7 @@ from numpycnn.ops import (
     sparse_categorical_crossentropy,
     sparse_categorical_crossentropy_backward,
 )
-from reference_tests.library.strategies import DTYPES
+from numpycnn.testing.strategies import DTYPES
 
 EPSILON = 1e-7
 LARGEST = -math.log(EPSILON)  # 16.118

@@ -22,8 +22,8 @@ from numpycnn.ops import (
     local_response_normalization_backward,
     moving_average,
 )
-from reference_tests.catalogue.normalization import train_cases
-from reference_tests.library.strategies import DTYPES, STORAGES, stored_otherwise
+from numpycnn.testing.catalogue.normalization import train_cases
+from numpycnn.testing.strategies import DTYPES, STORAGES, stored_otherwise
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 NAN, INF = np.nan, np.inf

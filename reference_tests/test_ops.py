@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from numpycnn.testing.strategies import DTYPES, STORAGES, stored_otherwise
 from reference_tests.catalogue import OPS
 from reference_tests.library.agreement import check_backward, check_forward, check_storage
-from reference_tests.library.strategies import DTYPES, STORAGES, stored_otherwise
 
 every_op = pytest.mark.parametrize("op", OPS, ids=str)
 

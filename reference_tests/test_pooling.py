@@ -25,9 +25,10 @@ from numpycnn.ops import (
     max_pool2d_backward,
     windows,
 )
-from reference_tests.catalogue.pooling import depth_cases, global_cases, pool_cases, tf_max_pool
-from reference_tests.library.cases import Case
-from reference_tests.library.strategies import DTYPES, STORAGES, stored_otherwise, with_specials
+from numpycnn.testing.cases import Case
+from numpycnn.testing.catalogue.pooling import depth_cases, global_cases, pool_cases
+from numpycnn.testing.strategies import DTYPES, STORAGES, stored_otherwise, with_specials
+from reference_tests.catalogue.pooling import tf_max_pool
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 seeds = st.integers(0, 2**32 - 1)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from numpycnn.ops import resize, resize_backward, up_sampling2d, up_sampling2d_backward
-from reference_tests.catalogue.resize import resize_cases, up_sampling_cases
-from reference_tests.library.strategies import DTYPES
+from numpycnn.testing.catalogue.resize import resize_cases, up_sampling_cases
+from numpycnn.testing.strategies import DTYPES
 
 
 @pytest.mark.parametrize("outputs", [*range(1, 80), 113, 224, 1000])

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-import numpycnn.verification.compare as compare
+import numpycnn.keras_io.build as build
 from numpycnn import ops
 from numpycnn.layers import (
     Add,
@@ -97,8 +97,8 @@ def test_a_small_difference_in_tensorflow_names_its_layer(model, x, monkeypatch,
         weight.assign(weight.numpy() + 1e-3 * np.random.default_rng(0).random(weight.shape))
         return form
 
-    keras_form = compare.keras_form
-    monkeypatch.setattr(compare, "keras_form", wrong_form)
+    keras_form = build.keras_form
+    monkeypatch.setattr(build, "keras_form", wrong_form)
     report = verify(model, x)
     outputs = [row for row in report.rows if row.quantity == "output"]
     assert report.first_difference.name == name

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 import numpycnn.ops
 from numpycnn.ops import windows
 from numpycnn.ops.windows import Block, add_tap, blocks, sliding_window, transposed_window, window_view
-from reference_tests.catalogue.conv import conv2d_cases, depthwise_cases, geometries, separable_cases
-from reference_tests.catalogue.conv_transpose import conv2d_transpose_cases
+from numpycnn.testing.cases import Case
+from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases, geometries, separable_cases
+from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
 from reference_tests.library.brute_force import convolution_sees, transposed_sees
-from reference_tests.library.cases import Case
 
 
 @st.composite

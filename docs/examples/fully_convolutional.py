@@ -71,9 +71,8 @@ def main(arguments: list[str] | None = None) -> None:
     whole = to_fully_convolutional(deep, (64, 96, 1))
     places = whole.outputs[0].shape[0] * whole.outputs[0].shape[1]
     macs = places * count(deep).macs, count(whole).macs
-    print(
-        f"fashion_mnist on the same picture, {places} windows: {macs[0]:,} MACs and {macs[1]:,}, {macs[0] / macs[1]:.1f} times"
-    )
+    ratio = macs[0] / macs[1]
+    print(f"fashion_mnist on it, {places} windows: {macs[0]:,} MACs and {macs[1]:,}, {ratio:.1f} times")
     plots.boxes_in_pictures(
         np.repeat(scene.images, 2, axis=0),
         [boxes for boxes, _, _ in found],

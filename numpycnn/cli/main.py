@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from numpycnn.cli.check import check
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.predict import predict
+from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
 app = typer.Typer(
@@ -21,6 +23,8 @@ app = typer.Typer(
 app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
+app.command("check")(check)
+app.command("traps")(traps)
 
 
 def _version(wanted: bool) -> None:

@@ -16,7 +16,15 @@ from numpycnn.layers import Input, Layer
 from numpycnn.models import Model
 from numpycnn.models.topology import snake_case
 
-__all__ = ["is_model_file", "layer_as_model", "model_functions", "resolve_model", "sizes", "suggestion"]
+__all__ = [
+    "is_model_file",
+    "layer_as_model",
+    "load_attribute",
+    "model_functions",
+    "resolve_model",
+    "sizes",
+    "suggestion",
+]
 
 
 def resolve_model(target: str, classes: int | None = None, input_shape: tuple[int, ...] | None = None) -> Model:
@@ -96,15 +104,20 @@ def suggestion(name: str, known) -> str:
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
-def _python_object(target: str, given: dict[str, Any]) -> Model:
+def load_attribute(target: str) -> Any:
+    """What "module:attribute" or "file.py:attribute" names; Unusable where there is no such thing."""
     place, _, attribute = target.rpartition(":")
     with usable(Exception, about=place):
         module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
     try:
-        found = attrgetter(attribute)(module)
+        return attrgetter(attribute)(module)
     except AttributeError:
         public = [name for name in vars(module) if not name.startswith("_")]
         raise Unusable(f"{place} has no {attribute!r}; {suggestion(attribute, public)}".rstrip("; ")) from None
+
+
+def _python_object(target: str, given: dict[str, Any]) -> Model:
+    found = load_attribute(target)
     if isinstance(found, Layer):
         input_shape = given.pop("input_shape", None) if not isinstance(found, Model) else None
         if given:

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Node, Tensor
-from numpycnn.models.graph import Graph
 
-__all__ = ["Moment", "kept_tensors", "predicting", "trained_nodes", "training"]
+__all__ = ["Moment", "kept_tensors", "predicting", "training"]
 
 
 class Moment(NamedTuple):
@@ -17,17 +16,6 @@ class Moment(NamedTuple):
     phase: str
     layer: str
     bytes: int
-
-
-def trained_nodes(graph: Graph) -> set[Node]:
-    """The nodes that backward must pass through: those with weights that are trained, and all that comes after one."""
-    reached: set[Node] = set()
-    for node in graph.nodes:
-        specs = node.layer.weight_specs(*node.input_shapes).values()
-        own = node.layer.trainable and any(spec.trainable for spec in specs)
-        if own or any(tensor.node in reached for tensor in node.inputs):
-            reached.add(node)
-    return reached
 
 
 def kept_tensors(nodes: Iterable[Node]) -> list[Tensor]:
@@ -39,18 +27,18 @@ def kept_tensors(nodes: Iterable[Node]) -> list[Tensor]:
     return kept
 
 
-def predicting(graph: Graph, sizes: Sizes, order: Sequence[Node], *, in_place: bool = False) -> list[Moment]:
+def predicting(sizes: Sizes, order: Sequence[Node], *, in_place: bool = False) -> list[Moment]:
     """A run forward that lets every tensor go once its last reader has run; the outputs stay, and inputs come first.
 
     in_place: layers that can write their output over an input that nothing reads after them.
     """
-    course = Course(graph, sizes, in_place=in_place)
+    course = Course(sizes, in_place=in_place)
     for node in order:
         course.forward(node)
     return course.moments
 
 
-def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Moment]:
+def training(sizes: Sizes, *, lean: bool, copies: int) -> list[Moment]:
     """A step of training in the model's order, as the leanest or as the most wasteful order of work has it.
 
     lean: what can be written in place is, and since nothing waits for the gradients of weights, they are made last, one
@@ -58,9 +46,9 @@ def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Mom
         and held to the end. The inputs are held to the end either way.
     copies: how many temporary arrays of a weight's size stand beside its gradient while the optimizer updates it.
     """
-    course = Course(graph, sizes, in_place=lean)
+    graph, course = sizes.graph, Course(sizes, in_place=lean)
     course.hold(graph.inputs)
-    trained = trained_nodes(graph)
+    trained, _ = graph.differentiated()
     for node in graph.nodes:
         course.forward(node, keep=node in trained)
     course.turn(trained)
@@ -74,7 +62,8 @@ def training(graph: Graph, sizes: Sizes, *, lean: bool, copies: int) -> list[Mom
 class Course:
     """Buffers with owners, a list of moments, and the steps that make, share and let go."""
 
-    def __init__(self, graph: Graph, sizes: Sizes, *, in_place: bool):
+    def __init__(self, sizes: Sizes, *, in_place: bool):
+        graph = sizes.graph
         self.graph, self.sizes, self.in_place = graph, sizes, in_place
         self.names = graph.node_names
         self.alive = self.most = 0
@@ -114,8 +103,11 @@ class Course:
         for tensor in tensors:
             self.share(self.values[tensor])
 
-    def mark(self, phase: str, layer: str) -> None:
+    def mark(self, phase: str, layer: str, *done_with: int) -> None:
+        """End a moment, and let go what only it needed."""
         self.moments.append(Moment(phase, layer, self.most))
+        for buffer in done_with:
+            self.drop(buffer)
         self.most = self.alive
 
     # Steps
@@ -131,10 +123,8 @@ class Course:
             reads = (*(node.inputs if "inputs" in keeps else ()), *(node.outputs if "output" in keeps else ()))
             extra = self.sizes.extra(node)
             self.kept[node] = [*(self.share(self.values[t]) for t in reads), *([self.new(extra)] if extra else [])]
-        self.mark("forward", self.names[node])
-        for tensor in dict.fromkeys((*node.inputs, *node.outputs)):
-            if not self.unread[tensor]:
-                self.drop(self.values[tensor])
+        read = [self.values[t] for t in dict.fromkeys((*node.inputs, *node.outputs)) if not self.unread[t]]
+        self.mark("forward", self.names[node], *read)
 
     def _output(self, node: Node, output: Tensor, needed: Sequence[Tensor]) -> int:
         """The buffer of an output: an input's own, where the layer allows it and nothing else needs that input."""
@@ -161,17 +151,14 @@ class Course:
         copies: beside the gradient of each weight, which is held; None leaves those gradients for later.
         """
         dys = [self.gradients.pop(tensor) for tensor in node.outputs if tensor in self.gradients]
-        if dys:
-            for tensor in dict.fromkeys(node.inputs):
-                if tensor.node in trained:
-                    self.add_gradient(tensor, self._input_gradient(node, tensor, dys[0]))
-            if copies is not None:
-                made = [size for size, is_trained in self.sizes.weights.get(node, ()) if is_trained]
-                self.held += map(self.new, made)
-                self.drop(self.new(copies * max(made, default=0)))
-            self.mark("backward", self.names[node])
-        for buffer in (*dys, *self.kept.pop(node)):
-            self.drop(buffer)
+        for tensor in dict.fromkeys(node.inputs) if dys else ():
+            if tensor.node in trained:
+                self.add_gradient(tensor, self._input_gradient(node, tensor, dys[0]))
+        if dys and copies is not None:
+            made = [size for size, is_trained in self.sizes.weights.get(node, ()) if is_trained]
+            self.held += map(self.new, made)
+            self.drop(self.new(copies * max(made, default=0)))
+        self.mark("backward", self.names[node], *dys, *self.kept.pop(node))
 
     def _input_gradient(self, node: Node, tensor: Tensor, dy: int) -> int:
         """dy itself, where it passes through unchanged; its buffer, where dx can be written over it."""
@@ -194,6 +181,4 @@ class Course:
     def finish(self, update: int) -> None:
         """What updates need at the end."""
         self.drop(self.new(update))
-        self.mark("update", "optimizer")
-        for buffer in self.held:
-            self.drop(buffer)
+        self.mark("update", "optimizer", *self.held)

@@ -43,7 +43,8 @@ class Dense(ActivatedLayer):
 
     def backward(self, weights, dy, kept):
         dx, dkernel, dbias = ops.dense_backward(dy, kept.input, weights["kernel"])
-        return Gradients((dx,), {"kernel": dkernel, "bias": dbias} if self.use_bias else {"kernel": dkernel})
+        found = {"kernel": dkernel, "bias": dbias} if self.use_bias else {"kernel": dkernel}
+        return Gradients((dx,), found if self.trainable else {})
 
 
 @dataclass(frozen=True, eq=False)

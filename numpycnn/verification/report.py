@@ -1,9 +1,15 @@
 """What a verification found, as plain data: rows, a verdict each, and the one line that sums them up."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from typing import Any
+
+from numpycnn.verification.findings import Finding
 
 __all__ = ["Report", "Row"]
+
+LENIENCE = 4.0
+"""How many times as far off as ours theirs may be in a row over several layers, whose rounding adds up unseen."""
 
 
 @dataclass(frozen=True)
@@ -14,6 +20,8 @@ class Row:
         explains (verification.tolerances): at most 1 is right.
     chained_ours, chained_theirs: the largest error of each side against the float64 run when every layer is fed by
         its own side's earlier layers, relative to the largest value; None where there is no such number.
+    steps: how many layers lie between the last ones that the other side recorded and this one, this one included.
+    finding: the difference looked at closely, where there is one.
     """
 
     name: str
@@ -24,10 +32,14 @@ class Row:
     theirs: float
     chained_ours: float | None = None
     chained_theirs: float | None = None
+    steps: int = 1
+    finding: Finding | None = None
 
     @property
     def verdict(self) -> str:
         """A side is at fault only where rounding does not explain it and the other side is nearer to float64."""
+        if self.steps > 1:  # not one layer's tolerance, but what our own rounding over the same layers comes to
+            return "differs" if self.theirs > LENIENCE * max(1, self.ours) else "holds"
         if self.theirs > 1 and not self.theirs <= self.ours:
             return "differs"
         return "ours differs" if self.ours > 1 else "holds"
@@ -36,14 +48,22 @@ class Row:
     def holds(self) -> bool:
         return self.verdict == "holds"
 
+    def to_dict(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "finding"}
+        return {**plain, "verdict": self.verdict, "finding": self.finding and self.finding.to_dict()}
+
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of a verification in the order of the network: first outputs, then gradients."""
+    """The rows of a verification in the order of the network: first outputs, then gradients.
+
+    notes: what was left out or had to be guessed, a line each.
+    """
 
     model: str
     against: str
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -62,19 +82,23 @@ class Report:
             gradients = f" and {len(self.rows) - outputs} gradients" if outputs < len(self.rows) else ""
             return f"holds: {self.model} in NumPy equals {self.against} in {outputs} layer outputs{gradients}"
         which = "numpycnn" if row.verdict == "ours differs" else self.against
-        return (
+        line = (
             f"differs: {row.quantity} of {row.name} ({row.kind}) is the first that rounding does not explain; "
             f"{which} is off by {max(row.ours, row.theirs):.3g} times its tolerance"
         )
+        explanation = row.finding and row.finding.explanation
+        if row.verdict == "differs" and explanation and explanation.reasons:
+            line += f", because it {explanation.reasons[0].says}"
+        return line
 
     def to_dict(self) -> dict:
-        rows = [{**asdict(row), "verdict": row.verdict} for row in self.rows]
         return {
             "model": self.model,
             "against": self.against,
             "holds": self.holds,
             "summary": self.summary,
-            "rows": rows,
+            "notes": list(self.notes),
+            "rows": [row.to_dict() for row in self.rows],
         }
 
     def to_json(self) -> str:

@@ -1,4 +1,4 @@
-"""Every op of the package as the tests see it, one module for each module of numpycnn.ops."""
+"""Every op of numpycnn.testing with TensorFlow's own, one module for each module of numpycnn.ops."""
 
 from reference_tests.catalogue import (
     activations,

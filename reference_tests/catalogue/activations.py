@@ -1,63 +1,10 @@
-"""Activations: a table of Keras's own functions, of how large the terms of their derivatives get, and of options."""
+"""Keras's own activations."""
 
 import keras
-import numpy as np
 import tensorflow as tf
-from hypothesis import strategies as st
-from keras import activations
 
-import numpycnn.ops
-from numpycnn.verification.tolerances import ELEMENTWISE
-from reference_tests.library.cases import Case, Op
-from reference_tests.library.strategies import arrays, distinct
-
-
-@st.composite
-def shapes(draw, least=1):
-    """One to four sizes, no two alike, the batch possibly empty."""
-    sizes = draw(distinct((0, 4), (1, 6), (1, 6), (1, 6)))
-    return sizes[: draw(st.integers(least, 4), label="axes")]
-
-
-@st.composite
-def inputs(draw, shape, **others):
-    """Values about 0, about the kinks at 3 and 6, or far out on both sides."""
-    drawn = draw(arrays(x=shape, **others))
-    spread = draw(st.sampled_from([1, 2, 16]), label="spread")
-    return {**drawn, "x": drawn["x"] * spread}
-
-
-@st.composite
-def cases(draw, options):
-    drawn = draw(inputs(draw(shapes())))
-    return Case(drawn, {name: draw(st.sampled_from(choices), label=name) for name, choices in options.items()})
-
-
-def activation(name, tensorflow, slope, *, output=None, smooth=False, widest=np.float64, **options):
-    """An entry: slope(x, **options) bounds the terms of the derivative; output those of y, by default y itself.
-
-    TensorFlow's terms count too: its elu subtracts 1 from exp(x), its gelu adds 1 to erf(x); ours do not cancel, which
-    test_activations.py asks.
-    """
-
-    def scale(case):
-        terms = output or getattr(numpycnn.ops, name)
-        return abs(terms(case.arrays["x"], **case.options))
-
-    def gradient_scale(dy, case):
-        return abs(dy) * slope(case.arrays["x"], **case.options)
-
-    return Op(
-        name, cases(options), tensorflow, scale=scale, gradient_scale=gradient_scale, constant=ELEMENTWISE,
-        smooth=smooth, tensorflow_dtype=widest,
-    )  # fmt: skip
-
-
-@st.composite
-def prelu_cases(draw):
-    shape = draw(shapes(least=2))
-    shared = tuple(1 if draw(st.booleans()) else size for size in shape[1:])
-    return Case(draw(inputs(shape, alpha=shared)))
+from numpycnn.testing.catalogue import activations
+from reference_tests.library.with_tensorflow import with_tensorflow
 
 
 def tf_prelu(x, alpha):
@@ -67,93 +14,7 @@ def tf_prelu(x, alpha):
     return layer.stateless_call([alpha], [], x)[0]
 
 
-def prelu_gradient_scale(dy, case):
-    x, alpha = case.arrays.values()
-    shared = tuple(axis for axis, size in enumerate(alpha.shape, 1) if size == 1)
-    return abs(dy) * np.maximum(1, abs(alpha)), abs(dy * x).sum(axis=(0, *shared), keepdims=True)[0]
+SPECIAL = {"prelu": tf_prelu, "softmax": lambda x, axis: tf.nn.softmax(x, axis)}
+FUNCTIONS = {op.name: SPECIAL.get(op.name) or getattr(keras.activations, op.name) for op in activations.OPS}
 
-
-@st.composite
-def softmax_cases(draw):
-    shape = draw(shapes())
-    return Case(draw(inputs(shape)), {"axis": draw(st.integers(-len(shape), len(shape) - 1), label="axis")})
-
-
-def below_largest(case):
-    """How far exp's argument is from the largest of its axis, which is rounded before exp is taken; and the axis."""
-    x, axis = case.arrays["x"], case.options["axis"]
-    return abs(x - x.max(axis=axis, keepdims=True, initial=-np.inf)), axis
-
-
-def softmax_scale(case):
-    return numpycnn.ops.softmax(*case.arrays.values(), **case.options) * (1 + below_largest(case)[0])
-
-
-def softmax_gradient_scale(dy, case):
-    share, axis = softmax_scale(case), case.options["axis"]
-    return share * (abs(dy) + (abs(dy) * share).sum(axis=axis, keepdims=True))
-
-
-def log_softmax_scale(case):
-    below, axis = below_largest(case)
-    return below + 1 + np.log(np.exp(-below).sum(axis=axis, keepdims=True).clip(1))
-
-
-def log_softmax_gradient_scale(dy, case):
-    return abs(dy) + softmax_scale(case) * abs(dy).sum(axis=case.options["axis"], keepdims=True)
-
-
-def axis_length(case):
-    return case.arrays["x"].shape[case.options["axis"]]
-
-
-def steepest(x, negative_slope, **others):
-    return max(1, abs(negative_slope))
-
-
-def relu_terms(x, negative_slope, threshold, **others):
-    return max(1, abs(negative_slope)) * (abs(x) + abs(threshold))
-
-
-def logistic(x):
-    return np.exp(-np.logaddexp(0, -x))
-
-
-SLOPES = [0.25, 0.0, -0.5, 1.0, float(np.float32(0.3))]  # tf.nn.leaky_relu holds its slope in float32
-
-OPS = [
-    activation(
-        "relu", activations.relu, steepest, output=relu_terms,
-        max_value=[None, 6, 2.0, 0.0], negative_slope=SLOPES, threshold=[0.0, 1.0, -2.0],
-    ),
-    activation("leaky_relu", activations.leaky_relu, steepest, negative_slope=SLOPES),
-    activation("relu6", activations.relu6, lambda x: 1),
-    activation(
-        "elu", activations.elu, lambda x, alpha: max(1, abs(alpha)), output=lambda x, alpha: x.clip(0) + abs(alpha),
-        alpha=[1.0, 0.5, -0.5, 0.0, 2.0],
-    ),
-    activation("selu", activations.selu, lambda x: 2, output=lambda x: x.clip(0) + 2),
-    activation("sigmoid", activations.sigmoid, logistic, smooth=True),
-    activation("tanh", activations.tanh, lambda x: 2, smooth=True),
-    activation("hard_sigmoid", activations.hard_sigmoid, lambda x: 1),
-    activation("silu", activations.silu, lambda x: logistic(x) * (1 + abs(x)), smooth=True),
-    activation("hard_silu", activations.hard_silu, lambda x: 2),
-    activation(
-        "gelu", activations.gelu, lambda x, approximate: 2 + approximate * np.minimum(abs(x), 6) ** 3,
-        output=lambda x, approximate: abs(x), smooth=True,
-        widest=np.float32,  # tf.nn.gelu rounds its constants to float32
-        approximate=[False, True],
-    ),
-    Op(
-        "prelu", prelu_cases(), tf_prelu, scale=lambda case: abs(numpycnn.ops.prelu(*case.arrays.values())),
-        gradient_scale=prelu_gradient_scale, constant=ELEMENTWISE, smooth=False,
-    ),
-    Op(
-        "softmax", softmax_cases(), lambda x, axis: tf.nn.softmax(x, axis), axis_length,
-        softmax_scale, softmax_gradient_scale, ELEMENTWISE,
-    ),
-    Op(
-        "log_softmax", softmax_cases(), activations.log_softmax, axis_length,
-        log_softmax_scale, log_softmax_gradient_scale, ELEMENTWISE,
-    ),
-]  # fmt: skip
+OPS = with_tensorflow(activations.OPS, FUNCTIONS, "gelu")  # tf.nn.gelu rounds its constants to float32

@@ -1,58 +1,11 @@
-"""Convolutions: how they are drawn, and TensorFlow's own."""
+"""TensorFlow's own convolutions."""
 
 import numpy as np
 import tensorflow as tf
-from hypothesis import strategies as st
 
-from reference_tests.library.cases import Case, Op
-from reference_tests.library.strategies import arrays, distinct, extent, paddings
-
-
-@st.composite
-def geometries(draw, most_dilation=3):
-    """An image, a kernel that fits it, and how it slides: (image, kernel), options."""
-    kh, kw, height, width = draw(distinct((1, 4), (1, 4), (1, 11), (1, 11)))
-    dilation = tuple(draw(st.integers(1, most_dilation)) for _ in "hw")
-    strides = tuple(draw(st.integers(1, 4)) for _ in "hw")
-    extents = (extent(kh, dilation[0]), extent(kw, dilation[1]))
-    padding = draw(paddings(extents))
-    if padding != "same":  # the kernel must fit: grow the image by what is missing
-        height, width = max(height, extents[0]), max(width, extents[1])
-    options = {"strides": strides, "padding": padding, "dilation_rate": dilation}
-    return (height, width), (kh, kw), options
-
-
-@st.composite
-def conv2d_cases(draw):
-    image, kernel, options = draw(geometries())
-    groups = draw(st.integers(1, 3))
-    batch, channels, filters = draw(distinct((0, 3), (1, 5), (1, 5)))
-    bias = draw(st.sampled_from([None, (filters * groups,)]))
-    drawn = draw(arrays(x=(batch, *image, channels * groups), kernel=(*kernel, channels, filters * groups), bias=bias))
-    return Case(drawn, {**options, "groups": groups})
-
-
-@st.composite
-def depthwise_cases(draw):
-    image, kernel, options = draw(geometries())
-    batch, channels, multiplier = draw(distinct((0, 3), (1, 5), (1, 4)))
-    bias = draw(st.sampled_from([None, (channels * multiplier,)]))
-    return Case(draw(arrays(x=(batch, *image, channels), kernel=(*kernel, channels, multiplier), bias=bias)), options)
-
-
-@st.composite
-def separable_cases(draw):
-    image, kernel, options = draw(geometries())
-    batch, channels, multiplier, filters = draw(distinct((0, 3), (1, 5), (1, 4), (1, 6)))
-    bias = draw(st.sampled_from([None, (filters,)]))
-    drawn = arrays(
-        ("normal", "integers", "zeros"),  # three wide factors would leave float16
-        x=(batch, *image, channels),
-        depthwise_kernel=(*kernel, channels, multiplier),
-        pointwise_kernel=(1, 1, channels * multiplier, filters),
-        bias=bias,
-    )
-    return Case(draw(drawn), options)
+from numpycnn.testing.catalogue import conv
+from numpycnn.testing.strategies import extent
+from reference_tests.library.with_tensorflow import with_tensorflow
 
 
 def tf_conv2d(x, kernel, bias, *, strides, padding, dilation_rate, groups):
@@ -99,19 +52,6 @@ def tf_dilated(kernel, dilation_rate):
     return kernel
 
 
-def length(case: Case) -> int:
-    kernel = case.arrays["kernel"]
-    return int(np.prod(kernel.shape[:3]))
-
-
-OPS = [
-    Op("conv2d", conv2d_cases(), tf_conv2d, length, exact=True),
-    Op(
-        "depthwise_conv2d", depthwise_cases(), tf_depthwise,
-        lambda case: int(np.prod(case.arrays["kernel"].shape[:2])), exact=True,
-    ),
-    Op(
-        "separable_conv2d", separable_cases(), tf_separable,
-        lambda case: int(np.prod(case.arrays["depthwise_kernel"].shape)), exact=True,
-    ),
-]  # fmt: skip
+OPS = with_tensorflow(
+    conv.OPS, {"conv2d": tf_conv2d, "depthwise_conv2d": tf_depthwise, "separable_conv2d": tf_separable}
+)

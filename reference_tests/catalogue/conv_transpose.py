@@ -1,47 +1,11 @@
-"""Transposed convolution: how it is drawn, and Keras's own."""
+"""Keras's own transposed convolution."""
 
 import keras
-import numpy as np
 import tensorflow as tf
-from hypothesis import strategies as st
 
+from numpycnn.testing.catalogue import conv_transpose
 from reference_tests.catalogue.conv import tf_dilated
-from reference_tests.library.cases import Case, Op
-from reference_tests.library.strategies import arrays, distinct, extent, paddings
-
-
-@st.composite
-def conv2d_transpose_cases(draw):
-    kh, kw, height, width = draw(distinct((1, 4), (1, 4), (1, 7), (1, 7)))
-    dilation = tuple(draw(st.integers(1, 3)) for _ in "hw")
-    strides = tuple(draw(st.integers(1, 4)) for _ in "hw")
-    extents = (extent(kh, dilation[0]), extent(kw, dilation[1]))
-    padding = draw(paddings(extents))
-    if not isinstance(padding, str):  # something must be left between the pads
-        height, width = (
-            max(size, 1 - -(e - 1) // s) for size, e, s in zip((height, width), extents, strides, strict=True)
-        )
-    groups = draw(st.integers(1, 3))
-    batch, channels, filters = draw(distinct((0, 3), (1, 5), (1, 5)))
-    bias = draw(st.sampled_from([None, (filters * groups,)]))
-    x, kernel = (batch, height, width, channels * groups), (kh, kw, filters, channels * groups)
-    options = {
-        "strides": strides,
-        "padding": padding,
-        "output_padding": draw(output_paddings(padding, strides, extents)),
-        "dilation_rate": dilation,
-        "groups": groups,
-    }
-    return Case(draw(arrays(x=x, kernel=kernel, bias=bias)), options)
-
-
-@st.composite
-def output_paddings(draw, padding, strides, extents):
-    """None or two sizes below the strides; TensorFlow refuses 0 beside an even extent under "same"."""
-    least = [1 if padding == "same" and e % 2 == 0 else 0 for e in extents]
-    if any(low >= s for low, s in zip(least, strides, strict=True)):
-        return None
-    return draw(st.none() | st.tuples(*(st.integers(low, s - 1) for low, s in zip(least, strides, strict=True))))
+from reference_tests.library.with_tensorflow import with_tensorflow
 
 
 def tf_conv2d_transpose(x, kernel, bias, *, strides, padding, output_padding, dilation_rate, groups):
@@ -62,9 +26,4 @@ def tf_conv2d_transpose(x, kernel, bias, *, strides, padding, output_padding, di
     return y if bias is None else y + bias
 
 
-def length(case: Case) -> int:
-    kh, kw, _, channels = case.arrays["kernel"].shape
-    return int(np.prod((kh, kw, channels // case.options["groups"])))
-
-
-OPS = [Op("conv2d_transpose", conv2d_transpose_cases(), tf_conv2d_transpose, length, exact=True)]
+OPS = with_tensorflow(conv_transpose.OPS, {"conv2d_transpose": tf_conv2d_transpose})

@@ -1,44 +1,9 @@
-"""Pooling: how it is drawn, and TensorFlow's own."""
+"""TensorFlow's own pooling."""
 
-import numpy as np
 import tensorflow as tf
-from hypothesis import strategies as st
 
-import numpycnn.ops
-from reference_tests.library.cases import Case, Op
-from reference_tests.library.strategies import arrays, distinct, paddings
-
-
-@st.composite
-def pool_cases(draw, **more):
-    kh, kw, height, width = draw(distinct((1, 4), (1, 4), (1, 11), (1, 11)))
-    batch, channels = draw(distinct((0, 3), (1, 5)))
-    strides = draw(st.none() | st.tuples(st.integers(1, 5), st.integers(1, 5)))
-    padding = draw(paddings((kh, kw)))
-    if padding != "same":  # TensorFlow dies of a VALID window larger than its image
-        height, width = max(height, kh), max(width, kw)
-    options = {"pool_size": (kh, kw), "strides": strides, "padding": padding}
-    drawn = draw(arrays(x=(batch, height, width, channels)))
-    return Case(drawn, options | {name: draw(values) for name, values in more.items()})
-
-
-@st.composite
-def depth_cases(draw):
-    batch, height, width, channels = draw(distinct((0, 3), (1, 5), (1, 5), (1, 9)))
-    size = draw(st.integers(1, 4))
-    strides = draw(st.none() | st.integers(1, 5))
-    pads = draw(st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)))
-    padding = draw(st.sampled_from(["valid", "same", pads[0], pads]), label="padding")
-    if padding != "same":
-        channels = max(channels, size)
-    drawn = draw(arrays(x=(batch, height, width, channels)))
-    return Case(drawn, {"pool_size": size, "strides": strides, "padding": padding})
-
-
-@st.composite
-def global_cases(draw):
-    shape = draw(distinct((0, 3), (1, 7), (1, 7), (1, 5)))
-    return Case(draw(arrays(x=shape)), {"keepdims": draw(st.booleans())})
+from numpycnn.testing.catalogue import pooling
+from reference_tests.library.with_tensorflow import with_tensorflow
 
 
 def tf_max_pool(x, *, pool_size, strides, padding):
@@ -90,33 +55,12 @@ def in_pixels(padding, image, pool_size, strides):
     return as_pairs(0 if padding == "valid" else padding)
 
 
-def selected(case: Case):
-    """S of a maximum: it is one of the pixels, to the bit."""
-    return np.zeros(())
+FUNCTIONS = {
+    "max_pool2d": tf_max_pool,
+    "avg_pool2d": tf_avg_pool,
+    "depth_max_pool": tf_depth_max_pool,
+    "global_avg_pool2d": tf_global_avg_pool,
+    "global_max_pool2d": tf_global_max_pool,
+}
 
-
-def routed(name):
-    """S of a maximum's gradient: the same pixels, the absolute dy."""
-    backward = getattr(numpycnn.ops, f"{name}_backward")
-    return lambda dy, case: backward(abs(dy), *case.arrays.values(), **case.options)
-
-
-def maximum(name, cases, tensorflow, length):
-    return Op(name, cases, tensorflow, length, selected, routed(name), exact=True, smooth=False)
-
-
-def window_size(case: Case) -> int:
-    return int(np.prod(case.options["pool_size"]))
-
-
-def map_size(case: Case) -> int:
-    return int(np.prod(case.arrays["x"].shape[1:3]))
-
-
-OPS = [
-    maximum("max_pool2d", pool_cases(), tf_max_pool, window_size),
-    Op("avg_pool2d", pool_cases(count_include_pad=st.booleans()), tf_avg_pool, window_size),
-    maximum("depth_max_pool", depth_cases(), tf_depth_max_pool, window_size),
-    Op("global_avg_pool2d", global_cases(), tf_global_avg_pool, map_size),
-    maximum("global_max_pool2d", global_cases(), tf_global_max_pool, map_size),
-]
+OPS = with_tensorflow(pooling.OPS, FUNCTIONS)

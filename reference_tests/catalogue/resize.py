@@ -1,31 +1,10 @@
-"""Resizing and upsampling: how they are drawn, and TensorFlow's own, which always work in float32."""
+"""TensorFlow's own resizing, which always works in float32."""
 
 import keras
-import numpy as np
 import tensorflow as tf
-from hypothesis import strategies as st
 
-import numpycnn.ops
-from reference_tests.library.cases import Case, Op
-from reference_tests.library.strategies import arrays, distinct
-
-
-@st.composite
-def resize_cases(draw):
-    height, width, out_height, out_width = draw(distinct((1, 9), (1, 9), (1, 14), (1, 14)))
-    batch, channels = draw(distinct((0, 3), (1, 5)))
-    interpolation = draw(st.sampled_from(["nearest", "bilinear"]))
-    drawn = draw(arrays(x=(batch, height, width, channels)))
-    return Case(drawn, {"size": (out_height, out_width), "interpolation": interpolation})
-
-
-@st.composite
-def up_sampling_cases(draw):
-    height, width, rows, columns = draw(distinct((1, 9), (1, 9), (1, 4), (1, 4)))
-    batch, channels = draw(distinct((0, 3), (1, 5)))
-    interpolation = draw(st.sampled_from(["nearest", "bilinear"]))
-    drawn = draw(arrays(x=(batch, height, width, channels)))
-    return Case(drawn, {"size": (rows, columns), "interpolation": interpolation})
+from numpycnn.testing.catalogue import resize
+from reference_tests.library.with_tensorflow import with_tensorflow
 
 
 def tf_resize(x, *, size, interpolation):
@@ -36,28 +15,4 @@ def tf_up_sampling(x, *, size, interpolation):
     return keras.layers.UpSampling2D(size, interpolation=interpolation)(x)
 
 
-def neighbours(case: Case):
-    """|x| of an output's neighbours, unweighted: TensorFlow's a + (b - a) * weight rounds at their size."""
-    total = abs(case.arrays["x"])
-    if case.options["interpolation"] == "nearest":
-        return numpycnn.ops.resize(total, **case.options)
-    for axis, outputs in zip((1, 2), case.options["size"], strict=True):
-        inputs = total.shape[axis]
-        places = (np.arange(outputs, dtype=np.float32) + np.float32(0.5)) * np.float32(inputs / outputs)
-        below = np.floor(places - np.float32(0.5)).astype(int)
-        total = total.take(np.maximum(below, 0), axis) + total.take(np.minimum(below + 1, inputs - 1), axis)
-    return total
-
-
-def enlarged_neighbours(case: Case):
-    size = tuple(np.multiply(case.options["size"], case.arrays["x"].shape[1:3]))
-    return neighbours(Case(case.arrays, {**case.options, "size": size}))
-
-
-OPS = [
-    Op("resize", resize_cases(), tf_resize, lambda case: 4, neighbours, tensorflow_dtype=np.float32),
-    Op(
-        "up_sampling2d", up_sampling_cases(), tf_up_sampling, lambda case: 4, enlarged_neighbours,
-        tensorflow_dtype=np.float32,
-    ),
-]  # fmt: skip
+OPS = with_tensorflow(resize.OPS, {"resize": tf_resize, "up_sampling2d": tf_up_sampling}, "resize", "up_sampling2d")

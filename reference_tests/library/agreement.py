@@ -4,8 +4,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from numpycnn.testing import Case, as_tuple, is_float
 from numpycnn.verification.tolerances import scaled_error
-from reference_tests.library.cases import Case, Op, as_tuple, is_float
+from reference_tests.library.with_tensorflow import TestedOp
 
 
 def assert_close(what, y, reference, scale, *, length, dtype=None, constant):
@@ -14,7 +15,7 @@ def assert_close(what, y, reference, scale, *, length, dtype=None, constant):
     assert error <= 1, f"{what}: scaled error {error:.3g} must be at most 1"
 
 
-def check_forward(op: Op, case: Case, dtype) -> None:
+def check_forward(op: TestedOp, case: Case, dtype) -> None:
     """float64 equals TensorFlow; `dtype` equals float64; dtype kept; integers exact; inputs whole; results fresh."""
     with untouched(op, case.arrays):
         reference = op.forward(case)
@@ -38,7 +39,7 @@ def check_forward(op: Op, case: Case, dtype) -> None:
 
 
 @contextmanager
-def untouched(op: Op, arrays):
+def untouched(op: TestedOp, arrays):
     """Raise if the arrays are not what they were before."""
     before = {k: v.copy() for k, v in arrays.items() if isinstance(v, np.ndarray)}
     yield
@@ -46,14 +47,14 @@ def untouched(op: Op, arrays):
         np.testing.assert_array_equal(arrays[name], array, err_msg=f"{op} changed {name}")
 
 
-def check_backward(op: Op, case: Case, dtype, rng: np.random.Generator) -> None:
+def check_backward(op: TestedOp, case: Case, dtype, rng: np.random.Generator) -> None:
     """float64 equals TensorFlow's tape and, where smooth, the adjoint identity; `dtype` equals float64."""
     outputs = op.forward(case)
     dy = (np.asarray(rng.normal(size=outputs[0].shape), np.float16).astype(np.float64),)
     with untouched(op, {**case.arrays, "dy": dy[0]}):
         gradients = op.backward(dy, case)
     scales = op.gradient_scales(dy, case)
-    lengths = {k: gradient_length(op, case, outputs[0], g) for k, g in gradients.items()}
+    lengths = {k: op.gradient_length(case, outputs[0], g) for k, g in gradients.items()}
     for name, theirs in tensorflow_gradients(op, case, dy[0]).items():
         assert_close(
             f"{op}_backward d{name} against TensorFlow", theirs, gradients[name], scales[name],
@@ -72,7 +73,7 @@ def check_backward(op: Op, case: Case, dtype, rng: np.random.Generator) -> None:
         )  # fmt: skip
 
 
-def check_adjoint(op: Op, case: Case, dy, gradients, scales, rng) -> None:
+def check_adjoint(op: TestedOp, case: Case, dy, gradients, scales, rng) -> None:
     """<dy, J v> = <J^T dy, v>, with J v by central differences along one random direction of all arrays."""
     step = 2.0**-17
     direction = {k: rng.normal(size=v.shape) for k, v in case.arrays.items() if k in gradients and v is not None}
@@ -89,7 +90,7 @@ def check_adjoint(op: Op, case: Case, dy, gradients, scales, rng) -> None:
     assert abs(forward - backward) <= size + 1e-12, f"{op}: <dy, Jv> {forward} must be <J'dy, v> {backward}"
 
 
-def check_storage(op: Op, case: Case, change) -> None:
+def check_storage(op: TestedOp, case: Case, change) -> None:
     """Arrays of the same values in another storage give the same bits forward, the same gradients backward."""
     outputs = op.forward(case)
     other = Case({k: change(v) if is_float(v) else v for k, v in case.arrays.items()}, case.options)
@@ -102,30 +103,24 @@ def check_storage(op: Op, case: Case, change) -> None:
     for name, gradient in plain.items():
         what, length = (
             f"{op}_backward d{name} in another storage",
-            gradient_length(op, case, outputs[0], gradient),
+            op.gradient_length(case, outputs[0], gradient),
         )
         assert_close(what, changed[name], gradient, scales[name], length=length, constant=op.constant)
-
-
-def gradient_length(op: Op, case: Case, y, gradient) -> int:
-    """K of a gradient: every product of the forward sums comes back once, spread over the gradient's elements."""
-    length = op.length(case)
-    return max(length, -(-length * y.size // max(1, gradient.size)))
 
 
 def all_small_integers(case: Case) -> bool:
     return all(not is_float(v) or (np.all(v == np.round(v)) and np.all(np.abs(v) <= 4)) for v in case.arrays.values())
 
 
-def tensorflow_outputs(op: Op, case: Case) -> tuple[np.ndarray, ...]:
+def tensorflow_outputs(op: TestedOp, case: Case) -> tuple[np.ndarray, ...]:
     return tuple(y.numpy() for y in as_tuple(op.tensorflow(**tensors(op, case), **case.options)))
 
 
-def tensorflow_gradients(op: Op, case: Case, dy) -> dict[str, np.ndarray]:
+def tensorflow_gradients(op: TestedOp, case: Case, dy) -> dict[str, np.ndarray]:
     import tensorflow as tf
 
     inputs = tensors(op, case)
-    watched = {k: v for k, v in inputs.items() if v is not None and k in (op.differentiable or case.arrays)}
+    watched = {k: v for k, v in inputs.items() if v is not None and k in (op.differentiable(case))}
     with tf.GradientTape() as tape:
         tape.watch(list(watched.values()))
         y = as_tuple(op.tensorflow(**inputs, **case.options))[0]
@@ -133,7 +128,7 @@ def tensorflow_gradients(op: Op, case: Case, dy) -> dict[str, np.ndarray]:
     return {k: g.numpy() for k, g in gradients.items()}
 
 
-def tensors(op: Op, case: Case) -> dict:
+def tensors(op: TestedOp, case: Case) -> dict:
     import tensorflow as tf
 
     wide = case.astype(op.tensorflow_dtype)

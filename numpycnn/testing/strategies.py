@@ -7,6 +7,11 @@ themselves come from NumPy's generator under that seed, so that large arrays cos
 import numpy as np
 from hypothesis import strategies as st
 
+__all__ = [
+    *("DTYPES", "KINDS", "STORAGES", "arrays", "distinct", "extent", "paddings", "stored_otherwise", "values"),
+    "with_specials",
+]
+
 DTYPES = (np.float16, np.float32, np.float64)
 KINDS = ("normal", "integers", "wide", "zeros")
 

@@ -1,0 +1,71 @@
+"""`numpycnn check`: somebody's own function against an op, on drawn cases."""
+
+from typing import Annotated
+
+import typer
+
+from numpycnn.cli.errors import Unusable, usable
+from numpycnn.cli.targets import load_attribute
+
+__all__ = ["check"]
+
+
+def check(
+    target: Annotated[str, typer.Argument(metavar="FUNCTION", help="module:function or file.py:function.")],
+    op: Annotated[str, typer.Option(help="The op it should equal, as conv2d or conv2d_backward.")],
+    layout: Annotated[str, typer.Option(help="nhwc, or nchw: images (batch, C, H, W), kernels (O, I, H, W).")] = "nhwc",
+    params: Annotated[
+        str | None, typer.Option(metavar="OURS=THEIRS,...", help="Parameters with other names, as kernel=w,strides=s.")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="Of the arrays: float16, float32 or float64.")] = "float32",
+    examples: Annotated[int, typer.Option(min=1, help="How many cases are drawn.")] = 200,
+    seed: Annotated[int, typer.Option(help="Draws the cases.")] = 0,
+    empty: Annotated[bool, typer.Option("--empty", help="Draw empty batches as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> int:
+    """Compare FUNCTION with an op of numpycnn on drawn cases; show the smallest that fails, and why.
+
+    FUNCTION takes the op's arrays in the op's order and its options by keyword; what it has no parameter for, or
+    answers with TypeError or NotImplementedError, is left out and said. Needs Hypothesis (the extra "testing").
+    Exit status 0: holds; 1: differs; 2: unusable input.
+    """
+    from numpycnn.verification import check as compare
+
+    if ":" not in target:
+        raise Unusable(f"a function is module:function or file.py:function; got {target!r}")
+    function = load_attribute(target)
+    if not callable(function):
+        raise Unusable(f"{target} must be a function; got {type(function).__name__}")
+    if dtype not in ("float16", "float32", "float64"):
+        raise Unusable(f"--dtype must be float16, float32 or float64; got {dtype!r}")
+    with usable(ValueError, TypeError, ImportError):
+        report = compare(
+            function,
+            op,
+            layout=layout,
+            params=_pairs(params),
+            dtype=dtype,
+            examples=examples,
+            seed=seed,
+            empty=empty,
+        )
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        for line in report.lines:
+            typer.echo(line)
+        if report.lines:
+            typer.echo()
+        typer.echo(report.summary)
+    return 0 if report.holds else 1
+
+
+def _pairs(text: str | None) -> dict[str, str]:
+    """ "kernel=w,strides=s" as {"kernel": "w", "strides": "s"}."""
+    if text is None:
+        return {}
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    for ours, equals, theirs in pairs:
+        if not (ours.strip().isidentifier() and equals and theirs.strip().isidentifier()):
+            raise Unusable(f"--params must be OURS=THEIRS,..., as kernel=w,strides=s; got {text!r}")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}

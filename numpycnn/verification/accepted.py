@@ -1,0 +1,147 @@
+"""What a function accepts of an op's options, found out by trying, and drawn cases made to fit that."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from numpycnn.ops.arguments import entries
+from numpycnn.verification.calls import Call, op_function
+from numpycnn.verification.functions import Bound
+
+__all__ = ["Accepted", "find_accepted"]
+
+REFUSALS = (TypeError, NotImplementedError)
+DEFAULTS = {"strides": 1, "dilation_rate": 1, "groups": 1, "padding": "valid", "output_padding": None}
+
+
+@dataclass
+class Accepted:
+    """By option, the forms that the function takes ("one integer", "valid", ...) and what it refuses."""
+
+    forms: dict[str, set[str]] = field(default_factory=dict)
+    refused: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> list[str]:
+        return [f"{name} ({', '.join(forms)})" for name, forms in self.refused.items() if forms]
+
+    def fit(self, call: Call, bound: Bound) -> Call:
+        """The call with every option in a form that is accepted; the default where none is."""
+        call = call.with_arrays(**{name: None for name in bound.left_out if name in call.arrays})
+        for name, value in call.options.items():
+            allowed = self.forms.get(name, set())
+            if form_of(value) not in allowed:
+                call = _changed(call, name, next(iter(_alternatives(name, value, allowed)), default(call, name)))
+        return call
+
+
+def find_accepted(bound: Bound, calls: Iterable[Call], complete: Callable[[Call], Call]) -> Accepted:
+    """Try each form of each option alone, everything else at its default, on the first call that has it.
+
+    A form that is answered by TypeError or NotImplementedError is refused; any other answer accepts it.
+
+    complete: makes of a call of the op the one that the function is for, such as its backward.
+    """
+    accepted = Accepted()
+    for call in calls:
+        for name, value in call.options.items():
+            taken = accepted.forms.setdefault(name, set())
+            refused = accepted.refused.setdefault(name, [])
+            if name in bound.left_out:
+                accepted.refused[name] = ["no parameter"]
+            elif form_of(value) not in (*taken, *refused):
+                alone = _alone(call, name, bound)
+                if alone is None:
+                    continue
+                if value == default(alone, name) or _takes(bound, complete(alone)):
+                    taken.add(form_of(value))
+                else:
+                    refused.append(form_of(value))
+                    one = _as_one(alone, name)
+                    if one is not None and _takes(bound, complete(one)):
+                        taken.add("one integer")
+    return accepted
+
+
+def _takes(bound: Bound, call: Call) -> bool:
+    try:
+        bound(call)
+    except REFUSALS:
+        return False
+    except Exception:
+        return True
+    return True
+
+
+def _as_one(call: Call, name: str) -> Call | None:
+    """The first of two integers in place of both."""
+    value = call.options[name]
+    return _running(call.with_options(**{name: value[0]})) if form_of(value) == "two integers" else None
+
+
+def _running(call: Call) -> Call | None:
+    """The call, or None where it is none of the op."""
+    try:
+        call.run()
+    except (ValueError, TypeError):
+        return None
+    return call
+
+
+def form_of(value) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return str(value)
+    if entries(value):
+        return "two integers" if not entries(value[0]) else "two pairs"
+    return "one integer" if isinstance(value, int | np.integer) else "a number"
+
+
+def default(call: Call, name: str) -> Any:
+    """The op's own default of an option."""
+    if name in DEFAULTS:
+        return DEFAULTS[name]
+    value = inspect.signature(op_function(call.op)).parameters[name].default
+    return call.options[name] if value is inspect.Parameter.empty else value
+
+
+def _alternatives(name: str, value, allowed: set[str]):
+    """The value in another form."""
+    if entries(value) and "one integer" in allowed:
+        yield int(np.min(value))
+    if entries(value) == 0 and isinstance(value, int) and "two pairs" in allowed and name == "padding":
+        yield ((value, value), (value, value))
+    if name == "padding":
+        yield from (word for word in ("same", "valid") if word in allowed)
+
+
+def _alone(call: Call, name: str, bound: Bound) -> Call | None:
+    """The call with every other option at its default; None where that is no call of the op."""
+    call = call.with_arrays(**{array: None for array in bound.left_out if array in call.arrays})
+    for other in call.options:
+        if other != name:
+            call = _changed(call, other, default(call, other))
+    return _running(call)
+
+
+def _changed(call: Call, name: str, value) -> Call:
+    """The call with another value of an option, and arrays that suit it."""
+    groups = call.options.get("groups")
+    if name == "groups" and isinstance(groups, int) and value == 1 and groups > 1 and "kernel" in call.arrays:
+        call = _first_group(call, groups)
+    return replace(call, options={**call.options, name: value})
+
+
+def _first_group(call: Call, groups: int) -> Call:
+    """The channels and filters of the first group alone."""
+    x, kernel, bias = (call.arrays.get(name) for name in ("x", "kernel", "bias"))
+    transposed = call.forward_op == "conv2d_transpose"
+    kept = kernel.shape[3] // groups
+    filters = kernel.shape[2] if transposed else kept
+    arrays = {"x": x[..., : x.shape[3] // groups], "kernel": kernel[..., :kept]}
+    arrays["bias"] = None if bias is None else bias[:filters]
+    return call.with_arrays(**arrays)
