@@ -22,6 +22,7 @@ from numpycnn.verification.layer_calls import backward_call, layer_chain
 from numpycnn.verification.report import Report, Row
 from numpycnn.verification.sides import Side, other_side
 from numpycnn.verification.tolerances import scaled_error
+from numpycnn.verification.training_step import statistics_rows, weight_rows
 
 __all__ = ["verify"]
 
@@ -39,6 +40,7 @@ def verify(
     against: Any = "tensorflow",
     gradients: bool = True,
     training: bool = False,
+    step: float | None = None,
     layout: str | None = None,
     names: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -57,6 +59,8 @@ def verify(
             another Model, which is run on the same inputs.
         gradients: compare gradients as well: TensorFlow's, or those that were recorded.
         training: what was recorded is a run in training.
+        step: a learning rate, to compare a training step as well: the statistics of batch normalization, and every
+            weight after plain SGD.
         layout: of recorded images, "nhwc" or "nchw"; None finds out from the shapes.
         names: {their name: our name} for recorded arrays that are not called like the layer.
         progress: called with a line before each step of work.
@@ -79,7 +83,7 @@ def verify(
     comparison = Comparison(flat, side, arrays, tell, training=training and not named)
     rows = comparison.outputs()
     if gradients:
-        rows += comparison.gradients(rng)
+        rows += comparison.gradients(rng, step)
     return Report(model.name or "model", side.name, tuple(rows), side.notes)
 
 
@@ -138,18 +142,25 @@ class Comparison:
         wide = {t: x.astype(np.float64) for t, x in known.items()}
         return {t: x.astype(self.model.dtype) for t, x in known.items()}, wide, dict.fromkeys(known, 0)
 
-    def gradients(self, rng: np.random.Generator) -> list[Row]:
-        """In training, a row for the gradient of each layer's input and of each trainable weight."""
+    def gradients(self, rng: np.random.Generator, rate: float | None = None) -> list[Row]:
+        """In training, a row for the gradient of each layer's input and of each trainable weight.
+
+        rate: with it, a row for each weight after a training step as well.
+        """
         batch = len(self.arrays[0])
         dys = {t: rng.normal(size=(batch, *t.shape)).astype(self.model.dtype) for t in self.model.outputs}
         self.tell(f"running {self.side.name} forward and backward")
-        found = self.side.gradients(dys)
+        found = self.side.gradients(dys, rate)
         if found is None:
             return []
         theirs, dys = found
         self.tell("running NumPy forward and backward")
         ours, exact = (self._backward(model, dys) for model in (self.model, self.exact))
         sums = self._isolated_gradients(theirs, dys)
+        stepped = []
+        if rate is not None:
+            stepped = statistics_rows(self.model, self.exact, self._completed(theirs), theirs.after)
+            stepped += weight_rows(self.model, sums, theirs.after, rate)
         readers: dict[Tensor, list[str]] = {}
         for node, name in self.model.node_names.items():
             for tensor in dict.fromkeys(node.inputs):
@@ -168,7 +179,7 @@ class Comparison:
                     their = theirs.weight_gradients[path]
                     drift = [relative_error(g, exact.weights[path]) for g in (ours.weights[path], their)]
                     rows.append(sums.pop(path).row(owner, layer, key, their, *drift))
-        return rows
+        return rows + stepped
 
     def _isolated_gradients(self, theirs: Recording, dys) -> dict[Tensor | str, GradientSum]:
         """Each layer's backward on the other side's own inputs and dy, summed by tensor and by weight path.
