@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from numpycnn.detection.average_precision import interpolate_precision, sampled
+from numpycnn.detection.boxes import convert_boxes
 from numpycnn.ops.arguments import IMAGES, check_rank, fail
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["feature_maps"]
+    from numpycnn.counting import Count, Timeline
+
+__all__ = ["boxes_in_pictures", "course_of_memory", "feature_maps", "precision_recall"]
 
 
 def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path=None) -> "Figure":
@@ -43,6 +47,106 @@ def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path
     return _grid(rows, titles, aspect=height / width, path=path)
 
 
+def boxes_in_pictures(
+    images, boxes, *, labels=None, colours=None, format: str = "xyxy", titles=None, columns: int = 4, path=None
+) -> "Figure":
+    """Pictures in rows, each with its boxes drawn into it.
+
+    Args:
+        images: (batch, height, width, 1 or 3), uint8 or 0 .. 1; they may be of one picture several times.
+        boxes: for each picture (n, 4) in `format`; rel_ formats are those of the picture.
+        labels: for each picture a word for each box, written above it; or None.
+        colours: for each picture a colour for each box, as matplotlib names it; or None for one colour.
+        titles: one for each picture; or None.
+        columns: how many pictures stand side by side.
+        path: as in `feature_maps`.
+
+    Returns: the figure.   Raises: as `feature_maps`.
+    """
+    images = np.asarray(images)
+    check_rank("boxes_in_pictures", IMAGES, images=images)
+    if not len(images) or len(boxes) != len(images):
+        fail("boxes_in_pictures", f"there must be pictures, and boxes for each; got {len(boxes)} lists", images=images)
+    height, width = images.shape[1:3]
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    figure = _new_figure("boxes_in_pictures", figsize=(2.4 * columns, (2.4 * height / width + 0.2) * rows))
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for i, axis in enumerate(axes):
+        axis.set_axis_off()
+        if i < len(images):
+            axis.imshow(images[i], cmap="gray", interpolation="nearest", extent=(0, width, height, 0))
+            axis.set_title("" if titles is None else titles[i], fontsize=9)
+            own_labels = [""] * len(boxes[i]) if labels is None else labels[i]
+            own_colours = ["tab:orange"] * len(boxes[i]) if colours is None else colours[i]
+            _draw_boxes(
+                axis, convert_boxes(boxes[i], format, "xywh", image_shape=(height, width)), own_labels, own_colours
+            )
+    return _saved(figure, path)
+
+
+def _draw_boxes(axis, boxes, labels, colours) -> None:
+    from matplotlib.patches import Rectangle
+
+    for (x, y, width, height), label, colour in zip(boxes, labels, colours, strict=True):
+        axis.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=colour, linewidth=1.5))
+        axis.text(x, y, label, fontsize=7, color=colour, verticalalignment="bottom")
+
+
+def precision_recall(recall, precision, *, title: str = "", path=None) -> "Figure":
+    """Precision over recall as measured, and over it the best precision at each recall or above.
+
+    Args: recall, precision: (n,) as in `detection.average_precision`; path: as in `feature_maps`.
+
+    Returns: the figure.
+    """
+    recall, precision = (np.asarray(values, float) for values in (recall, precision))
+    figure = _new_figure("precision_recall", figsize=(5, 3.4))
+    axis = figure.subplots()
+    axis.plot(recall, precision, "o-", color="tab:gray", markersize=3, linewidth=1, label="precision")
+    best = interpolate_precision(precision)
+    axis.step(
+        np.append(0, recall), np.append(best[:1], best), where="pre", color="tab:orange", label="best from here on"
+    )
+    points = np.arange(11) / 10
+    axis.plot(points, sampled(recall, best, points), "x", color="tab:blue", label="the eleven points of VOC")
+    axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.05), title=title)
+    axis.legend(fontsize=8, loc="lower left")
+    return _saved(figure, path)
+
+
+def course_of_memory(counted: "Count", timeline: "Timeline", *, path=None) -> "Figure":
+    """Memory over a step of training, forward and back, and below it where along the depth the costs lie.
+
+    Args: counted, timeline: of the same model with the same options; path: as in `feature_maps`.
+
+    Returns: the figure.
+    """
+    figure = _new_figure("course_of_memory", figsize=(9, 8))
+    first, *others = figure.subplots(4, 1, height_ratios=(3, 1, 1, 1))
+    low, high = ([moment.bytes / 1e6 for moment in course] for course in (timeline.train_low, timeline.train_high))
+    steps = range(len(low))
+    first.fill_between(steps, low, high, color="tab:blue", alpha=0.25, linewidth=0, label="training, lean to full")
+    first.plot(steps, low, color="tab:blue", linewidth=1)
+    predict = [moment.bytes / 1e6 for moment in timeline.predict]
+    first.plot(predict, color="tab:orange", linewidth=1.2, label="predicting")
+    turn = next(i for i, moment in enumerate(timeline.train_low) if moment.phase in ("backward", "update"))
+    first.axvline(turn - 0.5, color="gray", linewidth=0.8, linestyle=":")
+    first.set(ylabel="MB (10^6 bytes)", ylim=(0, None), xlim=(0, len(low) - 1))
+    first.set(title=f"{counted.model}, batch of {counted.batch_size}, {counted.dtype}: forward, then back")
+    first.legend(fontsize=8, loc="upper left")
+    figures = {
+        "parameters": [row.params for row in counted.layers],
+        "MACs": [row.macs for row in counted.layers],
+        "output, MB": [row.output_bytes / 1e6 for row in counted.layers],
+    }
+    for axis, (name, values) in zip(others, figures.items(), strict=True):
+        axis.bar(range(len(values)), [float(value) for value in values], width=1.0, color="tab:gray")
+        axis.set(ylabel=name, xlim=(-0.5, max(len(values) - 0.5, 0.5)))
+    others[-1].set(xlabel="layers in the order of the model")
+    return _saved(figure, path)
+
+
 def _checked(images, batch: int) -> np.ndarray:
     images = np.asarray(images)
     check_rank("feature_maps", IMAGES, images=images)
@@ -53,7 +157,7 @@ def _checked(images, batch: int) -> np.ndarray:
 
 def _grid(rows, titles, *, aspect: float, path) -> "Figure":
     """Rows of pictures, the titles above the first."""
-    figure = _new_figure(figsize=(2.4 * len(titles), 2.4 * aspect * len(rows) + 0.3))
+    figure = _new_figure("feature_maps", figsize=(2.4 * len(titles), 2.4 * aspect * len(rows) + 0.3))
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
@@ -61,17 +165,21 @@ def _grid(rows, titles, *, aspect: float, path) -> "Figure":
             axes[i, j].set_axis_off()
             if i == 0:
                 axes[i, j].set_title(titles[j], fontsize=9)
+    return _saved(figure, path)
+
+
+def _saved(figure, path) -> "Figure":
     if path is not None:
         figure.savefig(path, dpi=100)
     return figure
 
 
-def _new_figure(**options) -> "Figure":
+def _new_figure(op: str, **options) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(
-            "feature_maps: pictures are made with matplotlib, which is not installed; "
+            f"{op}: pictures are made with matplotlib, which is not installed; "
             "pip install numpycnn-reference[plots] installs it."
         ) from None
     return Figure(layout="constrained", **options)

@@ -35,7 +35,10 @@ class Example:
     @property
     def random(self) -> bool:
         """Whether a training call draws numbers."""
-        return getattr(self.layer, "rate", 0) > 0
+        return (
+            isinstance(self.layer, layers.Augmentation)
+            or max(getattr(self.layer, name, 0) for name in ("rate", "stddev")) > 0
+        )
 
     def model(self, dtype=np.float64, seed=0) -> Model:
         """The layer alone as a model, with weights at which nothing is 0 and no two are alike."""
@@ -129,6 +132,8 @@ DENSE = [
     one(layers.Flatten(), 6),
     one(layers.Reshape((4, -1)), 6, 10),
     one(layers.Reshape((5, 3, 4)), 6, 10),
+    one(layers.Permute((3, 1, 2)), *IMAGE),
+    one(layers.Permute((2, 1)), 6, 10),
 ]
 
 POOLING = [
@@ -249,6 +254,24 @@ DROPOUT = [
     one(layers.SpatialDropout2D(0.4), 6, 5, 4),
 ]
 
+NOISE = [
+    one(layers.Identity(), 6, 5, 4),
+    one(layers.ActivityRegularization(0.1, l2=0.2), 6, 5, 4),
+    one(layers.GaussianNoise(0.3), 6, 5, 4),
+    one(layers.GaussianNoise(0.0), 6, 5, 4),
+    one(layers.GaussianDropout(0.3, seed=5), 6, 5, 4),
+    one(layers.AlphaDropout(0.3), 6, 5, 4),
+    one(layers.AlphaDropout(0.3, noise_shape=(None, 1, 1, None)), 6, 5, 4),
+    one(layers.StochasticDepth(0.1), 6, 5, 4),
+]
+
+AUGMENTATIONS = [
+    one(layers.Augmentation("RandomFlip", {"mode": "horizontal"}), 6, 5, 3),
+    one(layers.Augmentation("RandomRotation", {"factor": [-0.2, 0.3]}), 6, 5, 3),
+    one(layers.Augmentation("RandomContrast", {"factor": 0.2}), 6, 5, 3),
+]
+"""Layers that run in inference alone."""
+
 EXAMPLES = [
-    *CONVOLUTIONS, *DENSE, *POOLING, *NORMALIZATION, *ACTIVATIONS, *MERGING, *SHAPING, *DROPOUT,
+    *CONVOLUTIONS, *DENSE, *POOLING, *NORMALIZATION, *ACTIVATIONS, *MERGING, *SHAPING, *DROPOUT, *NOISE,
 ]  # fmt: skip

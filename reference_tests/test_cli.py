@@ -77,7 +77,10 @@ SMALL = "conv2d --filters 3 --kernel-size 2 --input 7x6x3"
         (f"count {SMALL} --batch -3", "batch_size must be at least 1; got batch_size -3"),
         (f"count {SMALL} --batch 0", "batch_size must be at least 1; got batch_size 0"),
         (f"count {SMALL} --batch many", "'--batch'"),
-        (f"count {SMALL} --dtype int8", "dtype must be one of float16, bfloat16, float32, float64; got dtype 'int8'"),
+        (
+            f"count {SMALL} --dtype int8",
+            "dtype must be one of float16, bfloat16, float32, float64, mixed_float16, mixed_bfloat16; got dtype 'int8'",
+        ),
         (
             f"count {SMALL} --optimizer adm",
             "optimizer must be one of sgd, momentum, rmsprop, adam, adamw, nadam or None",

@@ -13,13 +13,14 @@ from numpycnn.keras_io.build import keras_class
 from numpycnn.layers import InputLayer, Layer
 from numpycnn.layers.base import stand_in
 from numpycnn.verification.tolerances import scaled_error
-from reference_tests.layer_examples import BATCH, DROPOUT, EXAMPLES, Example, given
+from reference_tests.layer_examples import AUGMENTATIONS, BATCH, DROPOUT, EXAMPLES, Example, given
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=str)
 PUBLIC = [kind for kind in vars(layers).values() if inspect.isclass(kind) and issubclass(kind, Layer)]
 ABSTRACT = {Layer, InputLayer, layers.ActivatedLayer}
 LAYERS = [kind for kind in PUBLIC if kind not in ABSTRACT]
 NOT_IN_KERAS = {
+    layers.Augmentation,
     layers.DepthMaxPooling2D,
     layers.LocalResponseNormalization,
     layers.RadialBasis,
@@ -29,7 +30,7 @@ NOT_IN_KERAS = {
 
 
 def test_every_exported_layer_has_an_example():
-    assert {type(example.layer) for example in EXAMPLES} == set(LAYERS)
+    assert {type(example.layer) for example in EXAMPLES + AUGMENTATIONS} == set(LAYERS)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in LAYERS if kind not in NOT_IN_KERAS])
@@ -225,7 +226,7 @@ def changes(layer, weights, dy, kept, whole):
             [layers.AveragePooling2D(2), layers.GlobalAveragePooling2D(), layers.UpSampling2D(), layers.Resizing(2, 3)],
         ),
         ((), [layers.Dropout(0.5), layers.SpatialDropout2D(0.5), layers.Rescaling(2.0), layers.Activation("linear")]),
-        ((), [layers.BatchNormalization(scale=False, trainable=False), layers.TakeChannels((0,))]),
+        ((), [layers.BatchNormalization(trainable=False), layers.TakeChannels((0,))]),
         (
             ("output",),
             [layers.Activation(name) for name in ("relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "selu")],
@@ -305,6 +306,46 @@ def test_dropout_draws_anew_at_every_call_and_lets_all_through_without_a_generat
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(model.predict(x), x)
     np.testing.assert_array_equal(example.layer.call({}, (x,), training=True).outputs[0], x)
+
+
+@pytest.mark.parametrize("example", AUGMENTATIONS, ids=str)
+def test_augmentations_change_nothing_in_inference_and_do_not_train(example):
+    (x,) = example.inputs()
+    np.testing.assert_array_equal(example.keras_layer([])(x, training=False), x)
+    np.testing.assert_array_equal(example.model().predict(x), x)
+    with pytest.raises(ValueError, match=f"{example.layer.kind}: .* runs in inference"):
+        example.model().forward(x, training=True)
+
+
+@pytest.mark.parametrize(
+    ("layer", "values"),
+    [
+        (layers.GaussianNoise(0.3), lambda y: (y.mean(), y.std(), 0, 0.3)),
+        (layers.GaussianDropout(0.2), lambda y: ((y - 1).mean(), (y - 1).std(), 0, 0.5)),
+    ],
+)
+def test_noise_has_keras_s_mean_and_deviation(layer, values):
+    x = np.full((50, 40, 30), float(isinstance(layer, layers.GaussianDropout)))
+    ours = layer.call({}, (x,), training=True, rng=np.random.default_rng(0)).outputs[0]
+    config = layer.keras_config()
+    theirs = keras_class(layer.keras_class)(**config, dtype="float64")(x, training=True).numpy()
+    for y in (ours, theirs):
+        mean, deviation, right_mean, right_deviation = values(y)
+        assert abs(mean - right_mean) < 5 * right_deviation / np.sqrt(x.size)
+        assert abs(deviation - right_deviation) < 5 * right_deviation / np.sqrt(2 * x.size)
+
+
+def test_alpha_dropout_gives_keras_s_numbers_for_a_mask():
+    layer, rng = layers.AlphaDropout(0.3), np.random.default_rng(1)
+    x = rng.normal(size=(200, 30))
+    step = layer.call({}, (x,), training=True, rng=rng)
+    theirs = keras_class("AlphaDropout")(0.3, dtype="float64")(x, training=True).numpy()
+    values, counts = np.unique(theirs, return_counts=True)
+    dropped, kept = theirs == values[counts.argmax()], step.extra["mask"]
+    assert abs(dropped.mean() - 0.3) < 5 * np.sqrt(0.21 / x.size)
+    np.testing.assert_allclose(step.outputs[0][~kept], values[counts.argmax()], rtol=1e-12)
+    both = kept & ~dropped
+    np.testing.assert_allclose(step.outputs[0][both], theirs[both], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

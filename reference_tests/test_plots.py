@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from numpycnn.plots import feature_maps
+from numpycnn.plots import boxes_in_pictures, feature_maps, precision_recall
 
 MAPS = np.random.default_rng(3).normal(size=(2, 5, 7, 3))
 IMAGES = np.random.default_rng(4).uniform(size=(2, 9, 4, 3))
@@ -69,3 +69,27 @@ def test_the_extra_is_named_where_matplotlib_is_missing(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_matplotlib)
     with pytest.raises(ImportError, match=r"^feature_maps: .*pip install numpycnn-reference\[plots\]"):
         feature_maps(MAPS)
+
+
+def test_boxes_stand_where_they_are_and_carry_their_labels():
+    boxes = [[[1, 2, 3, 6]], np.zeros((0, 4)), [[0, 0, 2, 2], [0.5, 1, 4, 9]]]
+    labels, colours = [["a"], [], ["b", "c"]], [["red"], [], ["blue", "red"]]
+    images = np.random.default_rng(5).uniform(size=(3, 9, 4, 3))
+    figure = boxes_in_pictures(images, boxes, labels=labels, colours=colours, titles=["x", "y", "z"], columns=2)
+    assert len(figure.axes) == 4
+    for axis, own, words, title in zip(figure.axes, boxes, labels, "xyz", strict=False):
+        assert [text.get_text() for text in axis.texts] == words
+        drawn = [(*patch.get_xy(), patch.get_width(), patch.get_height()) for patch in axis.patches]
+        assert drawn == [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in own]
+        assert axis.get_title() == title
+    relative = boxes_in_pictures(images[:1], [[[0.5, 0.5, 0.5, 1]]], format="rel_center_xywh").axes[0].patches[0]
+    assert (relative.get_xy(), relative.get_width(), relative.get_height()) == ((1, 0), 2, 9)
+    with pytest.raises(ValueError, match="boxes_in_pictures: there must be pictures, and boxes for each; got 1 lists"):
+        boxes_in_pictures(images, [[]])
+
+
+def test_the_curve_of_precision_and_the_best_from_there_on():
+    lines = precision_recall([0.25, 0.5, 0.5], [0.5, 1, 0.75], title="t").axes[0].lines
+    np.testing.assert_array_equal(lines[0].get_xydata(), [[0.25, 0.5], [0.5, 1], [0.5, 0.75]])
+    np.testing.assert_array_equal(lines[1].get_xydata(), [[0, 1], [0.25, 1], [0.5, 1], [0.5, 0.75]])
+    np.testing.assert_array_equal(lines[2].get_ydata(), [1] * 6 + [0] * 5)

@@ -1,24 +1,33 @@
 """`numpycnn count`: parameters, multiply-accumulates and memory of a model or a layer."""
 
+import json as to_json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from numpycnn.cli.count_tables import SHARES, comparison_table, figures_table, fit_table, layer_table
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name, parse_settings
-from numpycnn.cli.tables import byte_text, print_table, shape_text
-from numpycnn.cli.targets import layer_as_model, model_functions, resolve_model, sizes, suggestion
-from numpycnn.counting import Count
+from numpycnn.cli.tables import byte_count
+from numpycnn.cli.targets import is_model_file, layer_as_model, model_functions, resolve_model, sizes, suggestion
+from numpycnn.counting import CONVENTIONS, Count, Fit, largest_batch, timeline
 from numpycnn.counting import count as count_model
 from numpycnn.models import Model
+from numpycnn.plots import course_of_memory
 
-MODEL, LAYER, FIGURES = "Model", "Layer", "Figures"
+MODEL, LAYER, FIGURES, OUTPUT = "Model", "Layer", "Figures", "Output"
 ONE_OR_TWO = "N or HxW"
 
 
 def count(
-    target: Annotated[
-        str, typer.Argument(help="A model (resnet34), a layer (conv2d), module:attribute or file.py:attribute.")
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="A model (resnet34), a file (.keras, .h5), a layer (conv2d), module:attribute or file.py:..."
+            " Several are compared.",
+        ),
     ],
     input: Annotated[
         str | None, typer.Option(metavar="HxWxC", help="Size of one example.", rich_help_panel=MODEL)
@@ -50,19 +59,58 @@ def count(
         typer.Option("--set", metavar="NAME=VALUE", help="Any other argument, as rate=0.5.", rich_help_panel=LAYER),
     ] = None,
     batch: Annotated[int, typer.Option(help="Examples at a time.", rich_help_panel=FIGURES)] = 1,
-    dtype: Annotated[str, typer.Option(help="Of every number.", rich_help_panel=FIGURES)] = "float32",
+    dtype: Annotated[
+        str, typer.Option(help="float16, bfloat16, float32, float64, mixed_float16, mixed_...", rich_help_panel=FIGURES)
+    ] = "float32",
     optimizer: Annotated[
         str | None,
         typer.Option(help="sgd, momentum, rmsprop, adam, adamw or nadam.", rich_help_panel=FIGURES),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", rich_help_panel=FIGURES)] = False,
-) -> None:
-    """Count parameters, multiply-accumulates (MACs) and memory of a model or a layer.
+    freeze: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER", help="Train nothing up to this layer; base: all but the last.", rich_help_panel=FIGURES
+        ),
+    ] = None,
+    convention: Annotated[
+        str, typer.Option(help="macs, all or operations: what arithmetic counts.", rich_help_panel=FIGURES)
+    ] = "macs",
+    fit: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="The largest batch within 24GiB.", rich_help_panel=FIGURES)
+    ] = None,
+    receptive_field: Annotated[
+        bool, typer.Option("--receptive-field", help="What an output sees.", rich_help_panel=FIGURES)
+    ] = False,
+    share: Annotated[
+        str, typer.Option(help="macs, parameters or memory: of what bars show.", rich_help_panel=OUTPUT)
+    ] = "macs",
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw it, as .png or .svg.", rich_help_panel=OUTPUT)
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the rows as CSV.", rich_help_panel=OUTPUT)] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the rows as Markdown.", rich_help_panel=OUTPUT)
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", rich_help_panel=OUTPUT)] = False,
+) -> int:
+    """Count parameters, multiply-accumulates (MACs), memory and receptive fields of a model or a layer.
 
     numpycnn count resnet34 --classes 10 --batch 32 --optimizer adam
 
     numpycnn count conv2d --filters 200 --kernel-size 5 --input 150x100x3
+
+    numpycnn count alexnet googlenet
+
+    numpycnn count resnet34 --optimizer adam --fit 24GiB
     """
+    if csv + markdown + json > 1:
+        raise Unusable("--csv, --markdown and --json exclude each other")
+    if convention not in CONVENTIONS:
+        raise Unusable(f"--convention must be one of {', '.join(CONVENTIONS)}; got {convention!r}")
+    if share not in SHARES:
+        raise Unusable(f"--share must be one of {', '.join(SHARES)}; got {share!r}")
+    if len(targets) > 1 and (fit or plot):
+        raise Unusable("--fit and --plot are for one model at a time")
     arguments = {
         "filters": filters,
         "kernel_size": _number_or_pair("--kernel-size", kernel_size),
@@ -78,57 +126,45 @@ def count(
         **parse_settings(settings or ()),
     }
     given = {name: value for name, value in arguments.items() if value is not None}
-    model = _model(target, classes, sizes("--input", input), given)
+    options: dict[str, Any] = {"dtype": dtype, "optimizer": optimizer, "freeze": freeze}
+    limit = None if fit is None else byte_count("--fit", fit)
+    models = [_model(target, classes, sizes("--input", input), given) for target in targets]
     with usable():
-        counted = count_model(model, batch_size=batch, dtype=dtype, optimizer=optimizer)
-    if json:
-        typer.echo(counted.to_json(indent=2))
+        counts = [count_model(model, batch_size=batch, **options) for model in models]
+        found = None if limit is None else largest_batch(models[0], limit, **options)
+        if plot is not None:
+            course_of_memory(counts[0], timeline(models[0], batch_size=batch, **options), path=plot)
+    if len(counts) > 1:
+        table = comparison_table(counts, targets, convention=convention)
     else:
-        show_count(counted, target)
+        bars = None if csv or markdown else share
+        table = layer_table(counts[0], convention=convention, share=bars, fields=receptive_field)
+    if json:
+        typer.echo(_as_json(counts, found, convention))
+    elif csv or markdown:
+        typer.echo(table.csv() if csv else table.markdown())
+    else:
+        table.show()
+        typer.echo()
+        if len(counts) == 1:
+            figures_table(counts[0], targets[0], convention=convention).show()
+        if found is not None:
+            typer.echo()
+            fit_table(found, counts[0]).show()
+    return 1 if found is not None and not found.train else 0
 
 
-def show_count(counted: Count, target: str) -> None:
-    """Print the table of layers, then every figure with its unit and what it is."""
-    headings = ("layer", "kind", "output shape", "parameters", "MACs", "output bytes")
-    rows = [
-        (row.name, row.kind, shape_text(row.output_shape), f"{row.params:,}", f"{row.macs:,}", f"{row.output_bytes:,}")
-        for row in (*counted.inputs, *counted.layers)
-    ]
-    print_table(headings, rows, right=(3, 4, 5))
-    typer.echo()
-    show_figures(counted, target)
-
-
-def show_figures(counted: Count, target: str) -> None:
-    """Print the figures of the whole model alone."""
-    print_table((), [(label, f"{figure}; {meaning}") for label, figure, meaning in _facts(counted, target)])
-
-
-def _facts(counted: Count, target: str) -> list[tuple[str, str, str]]:
-    """Label, figure with its unit, and what it is."""
-    params, memory = counted.params, counted.memory
-    state = f"state of {counted.optimizer}" if counted.optimizer else "no optimizer state"
-    kept = f"what backward needs ({byte_text(memory.kept_bytes)})"
-    figures = [
-        ("of parameters", memory.parameter_bytes, "all of them"),
-        ("of outputs", memory.output_bytes, "all layers, without the input"),
-        ("to predict", memory.inference_bytes, "parameters and the most that must exist at once, layer after layer"),
-        ("to predict, by the book", memory.inference_book_bytes, "parameters and the two largest consecutive layers"),
-        ("to train", memory.training_bytes, f"parameters, gradients, {state} and {kept}"),
-        ("to train, by the book", memory.training_book_bytes, "parameters, the input batch and outputs of all layers"),
-    ]
-    return [
-        ("counted", target, f"batch of {counted.batch_size:,}, {counted.dtype}"),
-        ("parameters", f"{params.total:,}", f"{params.trainable:,} trainable, {params.non_trainable:,} not trainable"),
-        ("MACs", f"{counted.macs:,}", f"for one example: {counted.mac_convention}"),
-        *((f"memory {label}", byte_text(count), meaning) for label, count, meaning in figures),
-        ("units", "kB, MB, GB are 10^3, 10^6, 10^9 bytes", "KiB, MiB, GiB are 2^10, 2^20, 2^30 bytes"),
-    ]
+def _as_json(counts: list[Count], fit: Fit | None, convention: str) -> str:
+    """One object; a list of them where several models are counted."""
+    data = [{**counted.to_dict(), "convention": convention, "work": counted.work(convention)} for counted in counts]
+    if fit is not None:
+        data[0]["fit"] = fit.to_dict()
+    return to_json.dumps(data[0] if len(data) == 1 else data, indent=2)
 
 
 def _model(target: str, classes: int | None, input_shape, arguments: dict[str, Any]) -> Model:
     """The model of this name, or of the one layer that is named like its op."""
-    known_model = ":" in target or target in model_functions()
+    known_model = ":" in target or is_model_file(target) or target in model_functions()
     kind = None if known_model else find_layer_class(target)
     if kind is not None:
         if classes is not None:

@@ -8,6 +8,7 @@ import typer
 from numpycnn.cli.check import check
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
+from numpycnn.cli.predict import predict
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.command("count")(count)
 app.command("verify")(verify)
+app.command("predict")(predict)
 app.command("check")(check)
 app.command("traps")(traps)
 

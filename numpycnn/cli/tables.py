@@ -1,13 +1,45 @@
 """Tables and sizes as people read them: boxes on a terminal, aligned lines in a file or a pipe."""
 
+import csv
+import io
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import typer
 
-__all__ = ["byte_text", "print_table", "shape_text"]
+from numpycnn.cli.errors import Unusable
+
+__all__ = ["Table", "byte_count", "byte_text", "print_table", "shape_text", "share_bar"]
 
 UNITS = ("bytes", ("kB", "KiB"), ("MB", "MiB"), ("GB", "GiB"), ("TB", "TiB"), ("PB", "PiB"), ("EB", "EiB"))
+
+
+class Table(NamedTuple):
+    """A table that has not been written yet: its whole numbers are numbers."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    right: Sequence[int] = ()
+
+    def show(self) -> None:
+        print_table(self.headings, self.texts(), right=self.right)
+
+    def texts(self) -> list[list[str]]:
+        return [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in self.rows]
+
+    def csv(self) -> str:
+        """With a heading line, and numbers without separators."""
+        file = io.StringIO()
+        csv.writer(file, lineterminator="\n").writerows([self.headings, *self.rows])
+        return file.getvalue().rstrip("\n")
+
+    def markdown(self) -> str:
+        """As GitHub renders it."""
+        rule = ["---:" if i in self.right else "---" for i in range(len(self.headings))]
+        lines = [self.headings, rule, *self.texts()]
+        return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
@@ -43,6 +75,26 @@ def byte_text(count: int) -> str:
     return (
         f"{count:,} bytes = {_four_digits(count, 1000**power)} {decimal} ({_four_digits(count, 1024**power)} {binary})"
     )
+
+
+def byte_count(option: str, text: str) -> int:
+    """ "24GiB", "800 MB" or "1000000" in bytes; Unusable for anything else."""
+    powers = {unit: (1000, i) for i, (unit, _) in enumerate(UNITS[1:], 1)}
+    powers |= {unit: (1024, i) for i, (_, unit) in enumerate(UNITS[1:], 1)}
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGTPE]i?B)?", text.strip(), re.ASCII)
+    unit = match and (match[2] or "").replace("KB", "kB").replace("kiB", "KiB")
+    if not match or (unit and unit not in powers):
+        raise Unusable(f"{option} must be a size with its unit, as 24GiB or 800MB; got {text!r}")
+    base, power = powers.get(unit, (1, 0))
+    return int(float(match[1]) * base**power) if "." in match[1] else int(match[1]) * base**power
+
+
+def share_bar(part: int, whole: int, width: int = 12) -> str:
+    """How much of the whole a part is, as a bar and in percent; nothing where it is nothing."""
+    if not part:
+        return ""
+    eighths = round(8 * width * part / whole)
+    return f"{'█' * (eighths // 8)}{' ▏▎▍▌▋▊▉'[eighths % 8].strip()} {100 * part / whole:.1f} %".lstrip()
 
 
 def _four_digits(count: int, unit: int) -> str:

@@ -1,4 +1,4 @@
-"""What a command is about: a model by its name, or one built in somebody's Python file or module."""
+"""What a command is about: a model by its name, in a Keras file, or built in somebody's Python file or module."""
 
 import inspect
 import re
@@ -11,33 +11,60 @@ from pathlib import Path
 from typing import Any
 
 from numpycnn.cli.errors import Unusable, usable
+from numpycnn.keras_io import load_model
 from numpycnn.layers import Input, Layer
 from numpycnn.models import Model
 from numpycnn.models.topology import snake_case
 
-__all__ = ["layer_as_model", "load_attribute", "model_functions", "resolve_model", "sizes", "suggestion"]
+__all__ = [
+    "is_model_file",
+    "layer_as_model",
+    "load_attribute",
+    "model_functions",
+    "resolve_model",
+    "sizes",
+    "suggestion",
+]
 
 
 def resolve_model(target: str, classes: int | None = None, input_shape: tuple[int, ...] | None = None) -> Model:
     """The model that `target` names.
 
     Args:
-        target: a function of numpycnn.models ("resnet34"), or "module:attribute" or "file.py:attribute" naming a
-            model, a layer (which needs input_shape), or a function that makes one.
-        classes, input_shape: handed to the function that makes the model; None leaves its own default.
+        target: a function of numpycnn.models ("resnet34"), a Keras file (.keras, .h5), or "module:attribute" or
+            "file.py:attribute" naming a model, a layer (which needs input_shape), or a function that makes one.
+        classes, input_shape: handed to the function that makes the model; None leaves its own default. A file's model
+            takes another input_shape where no weight depends on it.
 
     Raises: Unusable where there is no such model or it cannot be built so.
     """
     options = {"classes": classes, "input_shape": input_shape}
     given = {name: value for name, value in options.items() if value is not None}
+    if is_model_file(target):
+        return _model_file(target, given)
     if ":" in target:
         return _python_object(target, given)
     functions = model_functions()
     if target not in functions:
-        known = f"models are {', '.join(functions)}; a model of your own is module:attribute or file.py:attribute"
+        own = "a model of your own is a Keras file, module:attribute or file.py:attribute"
+        known = f"models are {', '.join(functions)}; {own}"
         raise Unusable(f"unknown model {target!r}; {suggestion(target, functions) or known}")
     with usable(about=target):
         return functions[target](**given)
+
+
+def is_model_file(target: str) -> bool:
+    """Whether the target names a Keras file rather than a model of numpycnn.models or of Python code."""
+    return target.endswith((".keras", ".h5", ".hdf5"))
+
+
+def _model_file(path: str, given: dict[str, Any]) -> Model:
+    if "classes" in given:
+        raise Unusable(f"{path} is built already: --classes cannot change it")
+    with usable(ValueError, OSError):
+        model = load_model(path)
+    with usable(about=path):
+        return model.with_input_shapes(given["input_shape"]) if given else model
 
 
 def model_functions() -> dict[str, Callable[..., Model]]:

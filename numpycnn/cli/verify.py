@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from numpycnn.cli.count import show_figures
+from numpycnn.cli.count_tables import figures_table
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.targets import model_functions, resolve_model, sizes
 from numpycnn.counting import count
@@ -103,7 +103,7 @@ def verify(
     else:
         _print(report)
         if side == "tensorflow":
-            show_figures(counted, target)
+            figures_table(counted, target).show()
         if written:
             typer.echo(f"written: {', '.join(map(str, written))}")
         typer.echo(report.summary)

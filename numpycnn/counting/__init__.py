@@ -1,3 +1,5 @@
-"""Parameters, multiply-accumulates and memory of any model, from what its layers say of themselves."""
+"""Parameters, multiply-accumulates, memory and receptive fields of a model, from what its layers say of themselves."""
 
 from numpycnn.counting.count import *
+from numpycnn.counting.largest_batch import *
+from numpycnn.counting.timeline import *

@@ -5,14 +5,13 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from numpycnn.counting.memory import OPTIMIZER_SLOTS, Memory, memory
+from numpycnn.counting.memory import Memory, memory
 from numpycnn.counting.receptive_field import ReceptiveField, receptive_fields
-from numpycnn.counting.sizes import DTYPES, Sizes, elements
-from numpycnn.layers.base import Input, Layer, Node, Shape, is_open
+from numpycnn.counting.sizes import Sizes, dtype_name, elements, sized
+from numpycnn.layers.base import Input, Layer, Node, Shape
 from numpycnn.models.graph import Graph
 from numpycnn.models.model import Model
-from numpycnn.models.nesting import flat_graph
-from numpycnn.ops.arguments import fail, integer
+from numpycnn.ops.arguments import fail
 
 __all__ = ["CONVENTIONS", "Count", "LayerCount", "Memory", "Parameters", "ReceptiveField", "count", "count_layer"]
 
@@ -94,7 +93,14 @@ class Count:
         return json.dumps(self.to_dict(), **options)
 
 
-def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimizer: str | None = None) -> Count:
+def count(
+    model: Model,
+    *,
+    batch_size: int = 1,
+    dtype: Any = "float32",
+    optimizer: str | None = None,
+    freeze: str | None = None,
+) -> Count:
     """Count a model's parameters, its multiply-accumulates (MACs) and its memory.
 
     MACs are those of one example: the multiplications of convolutions and dense layers, padded taps included, as
@@ -106,6 +112,8 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
         dtype: of every number: float16, bfloat16, float32 or float64; or mixed_float16, mixed_bfloat16, where weights,
             gradients, what the optimizer keeps and statistics are float32.
         optimizer: None or "sgd", "momentum", "rmsprop", "adam", "adamw", "nadam".
+        freeze: "base", as if all layers but the last with weights had trainable=False, or the name of a layer up to
+            which they have; None: as they are.
 
     Returns: a Count; see Memory for what each figure of bytes means.
     Raises: TypeError for what is no model; ValueError for an input with an open size (None), a batch below 1, an
@@ -118,27 +126,20 @@ def count(model: Model, *, batch_size: int = 1, dtype: Any = "float32", optimize
     >>> counted.params.total, counted.macs, counted.memory.output_bytes
     (15200, 225000000, 1200000000)
     """
-    if not isinstance(model, Graph):
-        raise TypeError(f"count: model must be a Model; got {type(model).__name__}. For a layer: count_layer.")
-    if is_open(*(tensor.shape for tensor in model.inputs)):
-        rule = "every size of the input must be known; fix the open ones with model.with_input_shapes(...) or --input"
-        fail("count", rule, input_shapes=tuple(tensor.shape for tensor in model.inputs))
-    batch_size = integer("count", "batch_size", batch_size)
-    dtype, slots = _dtype_name(dtype), _slots(optimizer)
-    graph = flat_graph(model)
-    sizes = Sizes(graph, batch_size, DTYPES[dtype])
+    sizes = sized(model, batch_size=batch_size, dtype=dtype, optimizer=optimizer, freeze=freeze)
+    graph = sizes.graph
     layers = _rows(graph, sizes)
     total, trainable = sum(row.params for row in layers), sum(row.trainable_params for row in layers)
     return Count(
         model=model.name or "model",
-        batch_size=batch_size,
-        dtype=dtype,
+        batch_size=sizes.batch_size,
+        dtype=dtype_name(dtype),
         optimizer=optimizer,
         params=Parameters(total=total, trainable=trainable, non_trainable=total - trainable),
         macs=sum(row.macs for row in layers),
         mac_convention=CONVENTIONS["macs"],
         operations=dict(sum((Counter(row.operations) for row in layers), Counter())),
-        memory=memory(graph, sizes, slots=slots),
+        memory=memory(sizes),
         inputs=_input_rows(graph, sizes),
         layers=layers,
     )
@@ -211,16 +212,3 @@ def _parameters(node: Node) -> tuple[int, int]:
     specs = node.layer.weight_specs(*node.input_shapes).values()
     trainable = (spec.shape for spec in specs if spec.trainable and node.layer.trainable)
     return elements(*(spec.shape for spec in specs)), elements(*trainable)
-
-
-def _dtype_name(dtype) -> str:
-    name = getattr(dtype, "name", getattr(dtype, "__name__", dtype))  # "float32", np.float32, np.dtype(np.float32)
-    if name not in DTYPES:
-        fail("count", f"dtype must be one of {', '.join(DTYPES)}", dtype=dtype)
-    return name
-
-
-def _slots(optimizer: str | None) -> int:
-    if optimizer is not None and optimizer not in OPTIMIZER_SLOTS:
-        fail("count", f"optimizer must be one of {', '.join(OPTIMIZER_SLOTS)} or None", optimizer=optimizer)
-    return 0 if optimizer is None else OPTIMIZER_SLOTS[optimizer]

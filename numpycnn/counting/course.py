@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Node, Tensor
-from numpycnn.models.graph import Graph
 
-__all__ = ["Moment", "kept_tensors", "predicting", "trained_nodes", "training"]
+__all__ = ["Moment", "kept_tensors", "predicting", "training"]
 
 
 class Moment(NamedTuple):
@@ -17,17 +16,6 @@ class Moment(NamedTuple):
     phase: str
     layer: str
     bytes: int
-
-
-def trained_nodes(graph: Graph) -> set[Node]:
-    """The nodes that backward must pass through: those with weights that are trained, and all that comes after one."""
-    reached: set[Node] = set()
-    for node in graph.nodes:
-        specs = node.layer.weight_specs(*node.input_shapes).values()
-        own = node.layer.trainable and any(spec.trainable for spec in specs)
-        if own or any(tensor.node in reached for tensor in node.inputs):
-            reached.add(node)
-    return reached
 
 
 def kept_tensors(nodes: Iterable[Node]) -> list[Tensor]:
@@ -39,41 +27,43 @@ def kept_tensors(nodes: Iterable[Node]) -> list[Tensor]:
     return kept
 
 
-def predicting(graph: Graph, sizes: Sizes, order: Sequence[Node], *, in_place: bool = False) -> list[Moment]:
+def predicting(sizes: Sizes, order: Sequence[Node], *, in_place: bool = False) -> list[Moment]:
     """A run forward that lets every tensor go once its last reader has run; the outputs stay, and inputs come first.
 
     in_place: layers that can write their output over an input that nothing reads after them.
     """
-    course = Course(graph, sizes, in_place=in_place)
+    course = Course(sizes, in_place=in_place)
     for node in order:
         course.forward(node)
     return course.moments
 
 
-def training(graph: Graph, sizes: Sizes, *, lean: bool) -> list[Moment]:
+def training(sizes: Sizes, *, lean: bool, copies: int) -> list[Moment]:
     """A step of training in the model's order, as the leanest or as the most wasteful order of work has it.
 
-    lean: what can be written in place is, and each weight is updated and its gradient let go as soon as that is
-        there. Otherwise every result has memory of its own, all gradients of weights are held to the end, and beside
-        each stands once a copy, which the optimizer makes. The inputs are held to the end either way.
+    lean: what can be written in place is, and since nothing waits for the gradients of weights, they are made last, one
+        after the other. Otherwise every result has memory of its own and each gradient of a weight is made on the way
+        and held to the end. The inputs are held to the end either way.
+    copies: how many temporary arrays of a weight's size stand beside its gradient while the optimizer updates it.
     """
-    course = Course(graph, sizes, in_place=lean)
+    graph, course = sizes.graph, Course(sizes, in_place=lean)
     course.hold(graph.inputs)
-    trained = trained_nodes(graph)
+    trained, _ = graph.differentiated()
     for node in graph.nodes:
         course.forward(node, keep=node in trained)
     course.turn(trained)
     for node in reversed(graph.nodes):
         if node in trained:
-            course.backward(node, trained, apply=lean)
-    course.finish()
+            course.backward(node, trained, copies=None if lean else copies)
+    course.finish(0 if not lean else (1 + copies) * max(sizes.trained, default=0))
     return course.moments
 
 
 class Course:
     """Buffers with owners, a list of moments, and the steps that make, share and let go."""
 
-    def __init__(self, graph: Graph, sizes: Sizes, *, in_place: bool):
+    def __init__(self, sizes: Sizes, *, in_place: bool):
+        graph = sizes.graph
         self.graph, self.sizes, self.in_place = graph, sizes, in_place
         self.names = graph.node_names
         self.alive = self.most = 0
@@ -154,21 +144,22 @@ class Course:
                 self.add_gradient(tensor, self.new(self.size(tensor)))
             self.drop(self.values[tensor])
 
-    def backward(self, node: Node, trained: set[Node], *, apply: bool) -> None:
-        """Send the gradients of a layer's outputs back to its inputs and weights; let go what it had kept."""
+    def backward(self, node: Node, trained: set[Node], *, copies: int | None) -> None:
+        """Send the gradients of a layer's outputs back to its inputs and weights; let go what it had kept.
+
+        copies: beside the gradient of each weight, which is held; None leaves those gradients for later.
+        """
         dys = [self.gradients.pop(tensor) for tensor in node.outputs if tensor in self.gradients]
         if dys:
             for tensor in dict.fromkeys(node.inputs):
                 if tensor.node in trained:
                     self.add_gradient(tensor, self._input_gradient(node, tensor, dys[0]))
-            made = [self.new(size) for size, is_trained in self.sizes.weights.get(node, ()) if is_trained]
-            if not apply:
-                self.drop(self.new(max((self.bytes[buffer] for buffer in made), default=0)))
+            if copies is not None:
+                made = [size for size, is_trained in self.sizes.weights.get(node, ()) if is_trained]
+                self.held += map(self.new, made)
+                self.drop(self.new(copies * max(made, default=0)))
             self.mark("backward", self.names[node])
-            self.held += [] if apply else made
-            for buffer in (*dys, *(made if apply else ())):
-                self.drop(buffer)
-        for buffer in self.kept.pop(node):
+        for buffer in (*dys, *self.kept.pop(node)):
             self.drop(buffer)
 
     def _input_gradient(self, node: Node, tensor: Tensor, dy: int) -> int:
@@ -189,8 +180,9 @@ class Course:
         self.drop(there)
         self.drop(buffer)
 
-    def finish(self) -> None:
-        """The update of whatever weights have not had theirs."""
+    def finish(self, update: int) -> None:
+        """What updates need at the end."""
+        self.drop(self.new(update))
         self.mark("update", "optimizer")
         for buffer in self.held:
             self.drop(buffer)

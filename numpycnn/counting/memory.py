@@ -3,21 +3,20 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from numpycnn.counting.course import kept_tensors, predicting, trained_nodes, training
+from numpycnn.counting.course import kept_tensors, predicting
 from numpycnn.counting.order import best_order
 from numpycnn.counting.sizes import Sizes
+from numpycnn.counting.timeline import timeline_of
 from numpycnn.layers.base import Tensor
 from numpycnn.models.graph import Graph
 
-__all__ = ["OPTIMIZER_SLOTS", "ROUNDING_PERCENT", "Memory", "memory"]
+__all__ = ["Memory", "memory"]
 
-OPTIMIZER_SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
-"""Values that an optimizer keeps for each trainable parameter. Source: keras.optimizers, Keras 3."""
-
-ROUNDING_PERCENT = 20
-"""The most that an allocator adds to what one step needs. TensorFlow's best-fit allocator does not split a free block
-of less than twice the size that is wanted; where steps of training were traced, what it had given out at the highest
-point was 9 to 18 % more than what had been asked for (benchmarks/memory.py)."""
+WEIGHT_ROUNDING, STEP_ROUNDING, RUN_ROUNDING = 5, 20, 50
+"""The most that an allocator adds, in percent: to weights and slots, to what a step of training needs, and to what a
+run to predict needs. TensorFlow's best-fit allocator does not split a free block of less than twice the size that is
+wanted. Measured (benchmarks/memory.py; where steps were traced, given out against asked for): 1 to 8 % on weights,
+which are made once and in order; 9 to 18 % on the hundreds of tensors of a step; up to 46 % on the few of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,8 @@ class Memory:
     training_bytes: parameters, gradients, optimizer, copies and kept_bytes.
     training_book_bytes: parameters, the input batch and the outputs of all layers.
     training_low_bytes, training_high_bytes: between these a framework's peak lies in one step of training: from the
-        leanest order of work (each weight updated as soon as its gradient is there), to all gradients held to the end,
-        the optimizer's copy of one beside them, nothing written in place, and what an allocator adds.
+        leanest order of work (gradients of weights made one at a time, results written in place), to all gradients held
+        to the end, the optimizer's temporary copies beside them, nothing written in place, and what an allocator adds.
     training_middle_bytes: halfway between the two.
     """
 
@@ -66,52 +65,48 @@ class Memory:
     training_high_bytes: int
 
 
-def memory(graph: Graph, sizes: Sizes, *, slots: int) -> Memory:
-    """The memory of a flat graph, trained by an optimizer that keeps `slots` numbers for each trainable parameter."""
-    parameters, gradients = sizes.parameters, sum(sizes.trained)
-    copies = gradients * sizes.item.compute // sizes.item.variable if sizes.item.compute < sizes.item.variable else 0
-    inputs = sizes.tensors(graph.inputs)
-    outputs = sum(sizes.tensors(node.outputs) for node in graph.nodes)
-    kept = kept_bytes(graph, sizes)
-    best = best_order(graph, sizes)
-    still = parameters + slots * gradients
-    low, high = (peak(training(graph, sizes, lean=lean)) for lean in (True, False))
-    training_low, training_high = still + low, still + rounded_up(copies + high)
+def memory(sizes: Sizes) -> Memory:
+    """The memory of a flat graph."""
+    graph, parameters, gradients = sizes.graph, sizes.parameters, sum(sizes.trained)
+    inputs, outputs = sizes.tensors(graph.inputs), sum(sizes.tensors(node.outputs) for node in graph.nodes)
+    kept, best, courses = kept_bytes(sizes), best_order(sizes), timeline_of(sizes)
+    in_order = peak(predicting(sizes, graph.nodes))
+    low, high = peak(courses.train_low), rounded_up(sizes.lasting, peak(courses.train_high), STEP_ROUNDING)
     return Memory(
         parameter_bytes=parameters,
         gradient_bytes=gradients,
-        optimizer_bytes=slots * gradients,
-        copy_bytes=copies,
+        optimizer_bytes=sizes.slots * gradients,
+        copy_bytes=sizes.copies,
         input_bytes=inputs,
         output_bytes=outputs,
         kept_bytes=kept,
-        inference_bytes=parameters + peak(predicting(graph, sizes, best)),
-        inference_in_order_bytes=parameters + peak(predicting(graph, sizes, graph.nodes)),
+        inference_bytes=peak(courses.predict),
+        inference_in_order_bytes=parameters + in_order,
         inference_book_bytes=parameters + largest_neighbours(graph, sizes.tensors),
-        inference_low_bytes=parameters + peak(predicting(graph, sizes, best, in_place=True)),
-        inference_high_bytes=parameters + rounded_up(peak(predicting(graph, sizes, graph.nodes))),
-        training_bytes=parameters + gradients + slots * gradients + copies + kept,
+        inference_low_bytes=parameters + peak(predicting(sizes, best, in_place=True)),
+        inference_high_bytes=rounded_up(parameters, parameters + in_order, RUN_ROUNDING),
+        training_bytes=sizes.lasting + gradients + sizes.copies + kept,
         training_book_bytes=parameters + inputs + outputs,
-        training_low_bytes=training_low,
-        training_middle_bytes=(training_low + training_high) // 2,
-        training_high_bytes=training_high,
+        training_low_bytes=low,
+        training_middle_bytes=(low + high) // 2,
+        training_high_bytes=high,
     )
 
 
-def kept_bytes(graph: Graph, sizes: Sizes) -> int:
+def kept_bytes(sizes: Sizes) -> int:
     """What forward keeps for the gradients of the weights, with the input batch."""
-    trained = trained_nodes(graph)
-    nodes = [node for node in graph.nodes if node in trained]
-    return sizes.tensors((*graph.inputs, *kept_tensors(nodes))) + sum(map(sizes.extra, nodes))
+    trained, _ = sizes.graph.differentiated()
+    nodes = [node for node in sizes.graph.nodes if node in trained]
+    return sizes.tensors((*sizes.graph.inputs, *kept_tensors(nodes))) + sum(map(sizes.extra, nodes))
 
 
 def peak(course: Sequence) -> int:
     return max(moment.bytes for moment in course)
 
 
-def rounded_up(size: int) -> int:
-    """With the most that an allocator adds, in whole numbers of any size."""
-    return size + size * ROUNDING_PERCENT // 100
+def rounded_up(lasting: int, most: int, percent: int) -> int:
+    """`most`, of which `lasting` stays from step to step, with what an allocator adds: whole numbers of any size."""
+    return most + (WEIGHT_ROUNDING * lasting + percent * (most - lasting)) // 100
 
 
 def largest_neighbours(graph: Graph, size: Callable[[Iterable[Tensor]], int]) -> int:

@@ -18,19 +18,20 @@ MOST_STATES = 5_000
 the networks in numpycnn.models take at most 1,100; where more would be needed the model's own order stands."""
 
 
-def best_order(graph: Graph, sizes: Sizes) -> list[Node]:
+def best_order(sizes: Sizes) -> list[Node]:
     """An order of the nodes in which the most that exists at once, from being made to the last read, is least.
 
     The graph is cut wherever one tensor is all that is still to be read, since all that follows must wait for it. Each
     piece is searched for the path through the sets of finished nodes whose highest point is lowest.
     """
+    graph = sizes.graph
     readers: dict[Tensor, list[Node]] = {}
     for node in graph.nodes:
         for tensor in dict.fromkeys(node.inputs):
             readers.setdefault(tensor, []).append(node)
     order: list[Node] = []
     for piece in _pieces(graph):
-        order += piece if len(piece) < 3 else _Search(graph, sizes, piece, readers, set(order)).order()
+        order += piece if len(piece) < 3 else _Search(sizes, piece, readers, set(order)).order()
     return order
 
 
@@ -53,14 +54,14 @@ def _pieces(graph: Graph) -> list[list[Node]]:
 class _Search:
     """The best order of one piece, all that exists outside it taken as given."""
 
-    def __init__(self, graph: Graph, sizes: Sizes, piece: list[Node], readers: dict[Tensor, list[Node]], before: set):
+    def __init__(self, sizes: Sizes, piece: list[Node], readers: dict[Tensor, list[Node]], before: set):
         self.piece = piece
         bits = {node: 1 << i for i, node in enumerate(piece)}
         later = 1 << len(piece)
 
         def waiting(tensor: Tensor) -> int:
             """Who is still to read a tensor: nodes of this piece by their bits, whoever comes later by one more."""
-            held = later if tensor in graph.outputs else 0
+            held = later if tensor in sizes.graph.outputs else 0
             return held | _union(bits.get(node, later) for node in readers.get(tensor, ()) if node not in before)
 
         self.needs = [_union(bits.get(tensor.node, 0) for tensor in node.inputs) for node in piece]

@@ -6,10 +6,13 @@ from functools import cached_property
 from math import prod
 from typing import NamedTuple
 
-from numpycnn.layers.base import Node, Shape, Tensor
+from numpycnn.layers.base import Node, Shape, Tensor, is_open
+from numpycnn.models.freezing import frozen
 from numpycnn.models.graph import Graph
+from numpycnn.models.nesting import flat_graph
+from numpycnn.ops.arguments import fail, integer
 
-__all__ = ["DTYPES", "ItemSize", "Sizes", "elements"]
+__all__ = ["DTYPES", "OPTIMIZER_SLOTS", "ItemSize", "Sizes", "dtype_name", "elements", "sized"]
 
 
 class ItemSize(NamedTuple):
@@ -30,6 +33,10 @@ DTYPES = {
 """Keras's dtypes and its policies of mixed precision, which keep weights and statistics in float32."""
 
 
+OPTIMIZER_SLOTS = {"sgd": 0, "momentum": 1, "rmsprop": 1, "adam": 2, "adamw": 2, "nadam": 2}
+"""Values that an optimizer keeps for each trainable parameter. Source: keras.optimizers, Keras 3."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """The bytes of a graph's tensors and weights, as Python integers of any size."""
@@ -37,6 +44,7 @@ class Sizes:
     graph: Graph
     batch_size: int
     item: ItemSize
+    slots: int = 0
 
     def tensors(self, tensors: Iterable[Tensor]) -> int:
         """Each distinct tensor once, for the whole batch."""
@@ -69,7 +77,40 @@ class Sizes:
         """The bytes of each weight that is trained."""
         return [size for weights in self.weights.values() for size, trained in weights if trained]
 
+    @property
+    def lasting(self) -> int:
+        """What stays from one step of training to the next: all parameters, and what the optimizer keeps of them."""
+        return self.parameters + self.slots * sum(self.trained)
+
+    @property
+    def copies(self) -> int:
+        """In mixed precision, the trained parameters once more as they are computed with."""
+        compute, variable = self.item
+        return sum(self.trained) * compute // variable if compute < variable else 0
+
 
 def elements(*shapes: Shape) -> int:
     """How many numbers arrays of these shapes hold, as a Python integer of any size."""
     return sum(prod(map(int, shape)) for shape in shapes)
+
+
+def sized(model, *, batch_size=1, dtype="float32", optimizer=None, freeze=None) -> Sizes:
+    """A model laid out flat, with the sizes of its parts; arguments and errors as of `count`."""
+    if not isinstance(model, Graph):
+        raise TypeError(f"count: model must be a Model; got {type(model).__name__}. For a layer: count_layer.")
+    if is_open(*(tensor.shape for tensor in model.inputs)):
+        rule = "every size of the input must be known; fix the open ones with model.with_input_shapes(...) or --input"
+        fail("count", rule, input_shapes=tuple(tensor.shape for tensor in model.inputs))
+    if optimizer is not None and optimizer not in OPTIMIZER_SLOTS:
+        fail("count", f"optimizer must be one of {', '.join(OPTIMIZER_SLOTS)} or None", optimizer=optimizer)
+    batch_size, item = integer("count", "batch_size", batch_size), DTYPES[dtype_name(dtype)]
+    graph = flat_graph(model) if freeze is None else frozen(model, freeze)
+    return Sizes(graph, batch_size, item, OPTIMIZER_SLOTS.get(optimizer, 0))
+
+
+def dtype_name(dtype) -> str:
+    """The name in DTYPES of "float32", np.float32 or np.dtype(np.float32)."""
+    name = getattr(dtype, "name", getattr(dtype, "__name__", dtype))
+    if name not in DTYPES:
+        fail("count", f"dtype must be one of {', '.join(DTYPES)}", dtype=dtype)
+    return name

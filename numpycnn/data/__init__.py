@@ -1,3 +1,4 @@
 """Pictures and data sets, read into the arrays that models take."""
 
 from numpycnn.data.photographs import *
+from numpycnn.data.preprocessing import *

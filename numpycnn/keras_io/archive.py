@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 from numpycnn.keras_io.errors import ModelFileError
-from numpycnn.keras_io.json_text import LONGEST
 
 __all__ = ["CONFIG", "WEIGHTS", "Archive", "open_archive"]
 
@@ -57,9 +56,9 @@ class Archive:
         info = self._infos[name]
         if info.flag_bits & 0x1:
             raise ModelFileError(f"{name} is encrypted")
-        if info.file_size > LARGEST_EXPANSION * info.compress_size + LONGEST:
+        if info.file_size > LARGEST_EXPANSION * info.compress_size + 2**20:
             sizes = f"{info.compress_size:,} bytes that would become {info.file_size:,}"
-            raise ModelFileError(f"{name} may become {LARGEST_EXPANSION} times as large when unpacked; got {sizes}")
+            raise ModelFileError(f"{name} may unpack to {LARGEST_EXPANSION} times its size; got {sizes}")
         with self._opened.open(info) as member:
             data = member.read(info.file_size + 1)
         if len(data) != info.file_size:

@@ -94,7 +94,7 @@ def _read_list(node: list) -> Call:
 def _read_arguments(node: Any) -> Call:
     """Keras 3: the arguments of the call, tensors described in them."""
     given = member(node, "args", (list, tuple), "a call")
-    options = dict(node.get("kwargs") or {})
+    options = dict(member(node, "kwargs", dict, "a call")) if node.get("kwargs") else {}
     arguments: list[Any] = []
     joined = len(given) == 1
     for value in given:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from numpycnn.keras_io.calls import Entry, Reference, member, read_entry, references
+from numpycnn.keras_io.channels_first import Layouts, is_channels_first
 from numpycnn.keras_io.dtypes import variable_dtype
 from numpycnn.keras_io.errors import ModelFileError, within
 from numpycnn.keras_io.kinds import KINDS, read_layer
@@ -46,6 +47,7 @@ class _Reader:
         self.dtypes: list[np.dtype] = []
         self.models: list[Model] = []
         self.calls: dict[Layer, int] = {}
+        self.moved: dict[Layer, bool] = {}
 
     def read(self, described) -> Model:
         class_name = member(described, "class_name", str)
@@ -79,49 +81,56 @@ class _Reader:
             raise ModelFileError(f"a model may come to {MOST_CALLS:,} calls of layers; {model.name!r} comes to more")
 
     def _sequential(self, entries: list[Entry], config, name, depth: int) -> Sequential:
-        shape = config.get("build_input_shape") if isinstance(config, dict) else None
-        chain: list[Layer] = []
-        start: Tensor | None = None
+        layers = self._layers(entries, depth)
+        layouts = self._layouts(entries, layers)
+        tensor = start = self._start(entries, layers, layouts, config)
         for entry in entries:
-            if entry.class_name == "InputLayer":
-                start = self._input(entry)
-                continue
-            layer = self._layer(entry, depth)
-            if start is None and not chain:
-                own = entry.config.get("batch_input_shape") if isinstance(entry.config, dict) else None
-                start = Input(layer.inputs[0].shape if isinstance(layer, Model) else _shape(own or shape))
-            chain.append(layer)
-        if start is None:
-            raise ModelFileError("Sequential: the size of the input must be known; the model was saved before it was")
-        tensor = start
-        for layer in chain:
-            with within(f"layer {layer.name!r} ({layer.keras_class})"):
-                tensor = layer(tensor)
+            if entry.name in layers:
+                with within(_place(entry)):
+                    (tensor,) = layouts.call(layers[entry.name], entry.config, [tensor], None)
+        chain: list[Layer] = []
+        while tensor is not start:
+            chain.append(tensor.node.layer)
+            (tensor,) = tensor.node.inputs
         with within(f"model {name!r}"):
-            return Sequential([start, *chain], name=name)
+            return self._known(Sequential([start, *chain[::-1]], name=name), layouts)
+
+    def _start(self, entries: list[Entry], layers: dict[str, Layer], layouts: Layouts, config) -> Tensor:
+        """The input of a chain: its InputLayer, or what the first layer, or the configuration, says of its shape."""
+        if not entries:
+            raise ModelFileError("a Sequential must have layers; it has none")
+        first = entries[0]
+        if first.class_name == "InputLayer":
+            return self._input(first, layouts)
+        inner = layers[first.name]
+        if isinstance(inner, Model):
+            return layouts.take(Input(inner.inputs[0].shape))
+        shape = first.config.get("batch_input_shape") if isinstance(first.config, Mapping) else None
+        if shape is None and isinstance(config, Mapping):
+            shape = config.get("build_input_shape")
+        return layouts.take(Input(layouts.shape(_shape(shape))))
 
     def _functional(self, entries: list[Entry], config, name, depth: int) -> Model:
         wired = renumbered(entries)
         ends = [
             [end_call(wired, end) for end in references(config.get(key))] for key in ("input_layers", "output_layers")
         ]
-        made: dict[tuple[str, int], list[Tensor]] = {}
-        layers: dict[str, Layer] = {}
-        for entry in wired.values():
-            if entry.class_name == "InputLayer":
-                made[entry.name, 0] = [self._input(entry)]
-            elif not is_operator(entry):
-                layers[entry.name] = self._layer(entry, depth)
+        layers = self._layers([entry for entry in entries if not is_operator(entry)], depth)
+        layouts = self._layouts(entries, layers)
+        made = {(e.name, 0): [self._input(e, layouts)] for e in wired.values() if e.class_name == "InputLayer"}
         for entry, number in in_order(wired):
             call = entry.calls[number]
             inputs = [_found(made, one) if isinstance(one, Reference) else one for one in call.arguments]
-            with within(f"layer {entry.name!r} ({entry.class_name})"):
+            with within(_place(entry)):
                 layer = layers.get(entry.name) or read_operator(entry, inputs)
-                outputs = layer(*_symbolic(inputs, operator=entry.name not in layers), training=call.training)
-            made[entry.name, number] = outputs if isinstance(outputs, list) else [outputs]
+                tensors = _symbolic(inputs, operator=entry.name not in layers)
+                made[entry.name, number] = layouts.call(layer, entry.config, tensors, call.training)
         inputs, outputs = ([_found(made, end) for end in own] for own in ends)
         with within(f"model {name!r}"):
-            return Model(_alone(inputs), _alone(outputs), name=name)
+            return self._known(Model(_alone(inputs), _alone(outputs), name=name), layouts)
+
+    def _layers(self, entries: list[Entry], depth: int) -> dict[str, Layer]:
+        return {entry.name: self._layer(entry, depth) for entry in entries if entry.class_name != "InputLayer"}
 
     def _layer(self, entry: Entry, depth: int) -> Layer:
         name = entry.name.replace("/", ".")  # what Keras 2 allowed, and paths of weights are divided by
@@ -134,10 +143,28 @@ class _Reader:
             self.dtypes.append(variable_dtype(entry.config.get("dtype")))
             return read_layer(entry.class_name, {**entry.config, "name": name}, self.kinds)
 
-    def _input(self, entry: Entry) -> Tensor:
+    def _layouts(self, entries: list[Entry], layers: dict[str, Layer]) -> Layouts:
+        found = []
+        for entry in entries:
+            with within(_place(entry)):
+                found.append(is_channels_first(entry.config))
+        inner: dict[Layer, bool] = {layer: self.moved[layer] for layer in layers.values() if isinstance(layer, Model)}
+        return Layouts(any(found), inner)
+
+    def _known(self, model: Any, layouts: Layouts) -> Any:
+        """Keep of a model whether its images have been moved, for the model around it."""
+        self.moved[model] = layouts.on
+        return model
+
+    def _input(self, entry: Entry, layouts: Layouts) -> Tensor:
         with within(f"layer {entry.name!r}"):
-            shape = entry.config.get("batch_shape", entry.config.get("batch_input_shape"))
-            return Input(_shape(shape), name=entry.name.replace("/", "."))
+            key = "batch_shape" if "batch_shape" in entry.config else "batch_input_shape"  # Keras 3; Keras 2
+            shape = layouts.shape(_shape(member(entry.config, key, list, "an InputLayer")))
+            return layouts.take(Input(shape, name=entry.name.replace("/", ".")))
+
+
+def _place(entry: Entry) -> str:
+    return f"layer {entry.name!r} ({entry.class_name})"
 
 
 def _found(made: dict[tuple[str, int], list[Tensor]], reference: Reference) -> Tensor:

@@ -13,6 +13,13 @@ from numpycnn.models.model import Model, Sequential
 
 __all__ = ["describe"]
 
+WITH_FORMAT = {
+    *("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose", "MaxPooling2D", "AveragePooling2D"),
+    *("GlobalMaxPooling2D", "GlobalAveragePooling2D", "ZeroPadding2D", "Cropping2D", "CenterCrop", "UpSampling2D"),
+    *("Resizing", "SpatialDropout2D", "Flatten"),
+}
+"""Layers of Keras whose data_format would otherwise be the one that is set where the file is loaded."""
+
 
 def describe(model: Model, name: str | None = None) -> dict[str, Any]:
     """{"module", "class_name", "config", "registered_name"}, as keras.saving.serialize_keras_object gives."""
@@ -105,6 +112,8 @@ def _described(layer: Layer, name: str, dtype: np.dtype) -> dict[str, Any]:
     policy = _object("keras", "DTypePolicy", {"name": str(dtype)})
     config = {**{key: _plain(value) for key, value in layer.keras_config().items()}, "name": name, "dtype": policy}
     kind = layer.keras_class
+    if kind in WITH_FORMAT:
+        config["data_format"] = "channels_last"
     if kind in CUSTOM:
         return {**_object("numpycnn.keras_io.custom", kind, config), "registered_name": f"numpycnn>{kind}"}
     return _object(KERAS_MODULES.get(kind, "keras.layers"), kind, config)

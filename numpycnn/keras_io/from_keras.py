@@ -1,5 +1,6 @@
 """A Keras model as a numpycnn model with the same layers, names, wiring and weights."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,10 +23,8 @@ def from_keras(model: Any, *, layers: Mapping[str, type[Layer]] | None = None) -
 
     Raises: ModelFileError for a layer, or an argument of one, that numpycnn has no equal of.
     """
-    import keras
-
     with within(f"from_keras: model {model.name!r}"):
-        ours = read_model(keras.saving.serialize_keras_object(model), layers)
+        ours = read_model(json.loads(model.to_json()), layers)
         values = _values(ours, model)
         ours.adopt_weights(lambda layer, key, spec: _checked(values[layer][key], spec, key))
     return ours

@@ -9,8 +9,8 @@ from numpycnn.keras_io.errors import ModelFileError
 
 __all__ = ["LONGEST", "read_json"]
 
-LONGEST = 2**25
-"""The longest text that is read, in bytes; that of the largest network of keras.applications has about 2 MB."""
+LONGEST = 2**23
+"""The longest text that is read, in bytes; the longest of keras.applications has about 1 MB."""
 
 DEEPEST = 200
 """How deep lists and objects may lie within each other: a dozen levels for a model, as many again within it."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpycnn.layers
 from numpycnn.keras_io.errors import ModelFileError
-from numpycnn.layers import Layer
+from numpycnn.layers import Augmentation, Layer
 from numpycnn.layers.initializers import Initializer, initializer_from
 
 __all__ = ["KINDS", "read_layer"]
@@ -20,9 +20,18 @@ KINDS: dict[str, type[Layer]] = {
     name: kind
     for name, kind in vars(numpycnn.layers).items()
     if inspect.isclass(kind) and issubclass(kind, Layer) and "__dataclass_fields__" in vars(kind)
-    if kind not in (Layer, numpycnn.layers.InputLayer)
+    if kind not in (Layer, numpycnn.layers.InputLayer, Augmentation)
 }
 """Every kind of layer that a file can name, by its class name in Keras."""
+
+AUGMENTATIONS = {
+    *("RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomElasticTransform"),
+    *("RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHeight", "RandomHue"),
+    *("RandomInvert", "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation"),
+    *("RandomSharpness", "RandomShear", "RandomTranslation", "RandomWidth", "RandomZoom"),
+    *("AugMix", "CutMix", "MixUp", "RandAugment"),
+}
+"""Keras's layers that change pictures at random in training and not at all in inference. RandomCrop is none of them."""
 
 RENAMED = {
     ("LeakyReLU", "alpha"): "negative_slope",
@@ -30,14 +39,15 @@ RENAMED = {
 """Arguments of Keras 2 by their names since."""
 
 WITHOUT_EFFECT = {
-    *("dtype", "batch_input_shape", "batch_shape", "input_dtype", "autocast"),
+    *("dtype", "data_format", "batch_input_shape", "batch_shape", "input_dtype", "autocast"),
     *("fused", "synchronized", "virtual_batch_size", "renorm_clipping", "renorm_momentum", "implementation"),
     *("fill_mode", "fill_value", "seed", "value_range"),
 }
-"""Arguments that change no number, besides all regularizers and constraints, which act on training alone."""
+"""Arguments that change no number, besides those of regularizers, constraints and initializers, which act on training
+alone. What data_format means is in channels_first.py."""
 
 NEUTRAL = {
-    "data_format": (None, "channels_last"),
+    "groups": (1,),
     **dict.fromkeys(("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias", "renorm", "rms_scaling"), (False,)),
     **dict.fromkeys(("lora_rank", "lora_alpha", "quantization_config", "adjustment"), (None,)),
 }
@@ -52,6 +62,8 @@ def read_layer(class_name: str, config: Mapping[str, Any], kinds: Mapping[str, t
     Raises: ModelFileError for an unknown class or an argument that numpycnn has no equal of; ValueError or TypeError
         where the layer refuses its arguments.
     """
+    if class_name in AUGMENTATIONS and class_name not in kinds:
+        return _augmentation(class_name, config)
     if class_name not in kinds:
         raise ModelFileError(_unknown(class_name))
     kind, given = kinds[class_name], {}
@@ -77,8 +89,14 @@ def _unknown(class_name: str) -> str:
     )
 
 
+def _augmentation(class_name: str, config: Mapping[str, Any]) -> Layer:
+    own = ("name", "trainable", "dtype", "data_format")
+    arguments = {key: value for key, value in config.items() if key not in own and value is not None}
+    return Augmentation(class_name, arguments, name=config.get("name"), trainable=config.get("trainable") is not False)
+
+
 def _changes_nothing(key: str, value) -> bool:
-    if key in WITHOUT_EFFECT or key.endswith(("_regularizer", "_constraint")):
+    if key in WITHOUT_EFFECT or key.endswith(("_regularizer", "_constraint", "_initializer")):
         return True
     return key in NEUTRAL and value in NEUTRAL[key]
 
@@ -90,7 +108,8 @@ def _argument(name: str, value, annotation) -> Any:
         raise ModelFileError(f"activation must be one of Keras's by name; got a function object, {value!r}")
     if annotation is bool and not isinstance(value, bool):
         raise ModelFileError(f"{name} must be true or false; got {value!r}")
-    return plain(value)
+    value = plain(value)
+    return value[0] if name == "axis" and isinstance(value, tuple) and len(value) == 1 else value
 
 
 def plain(value) -> Any:
@@ -102,13 +121,20 @@ def plain(value) -> Any:
     if value.get("class_name") == "__tuple__":
         return plain(value.get("items", ()))
     if value.get("class_name") in ("__numpy__", "__tensor__"):
-        return plain(value.get("config", {}).get("value", ()))
+        return plain(_described(value).get("value", ()))
     raise ModelFileError(f"an object where a value was expected; got class_name {value.get('class_name')!r}")
+
+
+def _described(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    config = value.get("config", {})
+    if not isinstance(config, Mapping):
+        raise ModelFileError(f"the config of an object must be an object; got {config!r}")
+    return config
 
 
 def _initializer(value) -> str | Initializer:
     """Only its description matters for a layer whose weights are read; that of an unknown kind is refused."""
     if not isinstance(value, Mapping):
         return value
-    config = {key: plain(own) for key, own in value.get("config", {}).items() if key != "dtype"}
+    config = {key: plain(own) for key, own in _described(value).items() if key != "dtype"}
     return initializer_from({"class_name": value.get("class_name"), "config": config})

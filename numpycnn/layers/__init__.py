@@ -11,6 +11,7 @@ from numpycnn.layers.dense import *
 from numpycnn.layers.dropout import *
 from numpycnn.layers.group_normalization import *
 from numpycnn.layers.merging import *
+from numpycnn.layers.noise import *
 from numpycnn.layers.normalization import *
 from numpycnn.layers.pooling import *
 from numpycnn.layers.resize import *

@@ -104,12 +104,16 @@ class Layer:
         """The weights in Keras's order."""
         return {}
 
+    def is_trained(self, *input_shapes: Shape) -> bool:
+        """Whether training changes any of the weights by a gradient."""
+        return self.trainable and any(spec.trainable for spec in self.weight_specs(*input_shapes).values())
+
     def macs(self, *input_shapes: Shape) -> int:
         """Multiply-accumulates for one example: the products of convolutions and dense layers, padded taps included."""
         return 0
 
     def operations(self, *input_shapes: Shape) -> dict[str, int]:
-        """What one example takes besides `macs`, by kind: bias, normalization, activation, pooling, merging, resizing."""
+        """What one example takes besides `macs`: bias, normalization, activation, pooling, merging or resizing."""
         return {self.work: prod(self.output_shape(*input_shapes))} if self.work else {}
 
     def reach(self, *input_shapes: Shape) -> tuple[Reach, Reach] | None:
@@ -117,9 +121,9 @@ class Layer:
 
         By default its own pixel, where height and width stay the same.
         """
-        shapes = {shape[:2] for shape in (*input_shapes, self.output_shape(*input_shapes)) if len(shape) == 3}
-        images = all(len(shape) == 3 for shape in input_shapes)
-        return (Reach(), Reach()) if images and len(shapes) == 1 else None
+        shapes = (*input_shapes, *self.output_shapes(*input_shapes))
+        same_pixels = all(len(shape) == 3 for shape in shapes) and len({shape[:2] for shape in shapes}) == 1
+        return (Reach(), Reach()) if same_pixels else None
 
     def extra_shapes(self, *input_shapes: Shape) -> dict[str, Shape]:
         """The shapes for one example of what a training call keeps besides inputs and output."""

@@ -56,9 +56,9 @@ class Convolution(ActivatedLayer):
         return {**kernels, "bias": WeightSpec((filters,), self.bias_initializer)} if self.use_bias else kernels
 
     def gradients(self, dx, *dweights) -> Gradients:
-        """Name the gradients that the op's backward gives, bias last."""
+        """Name the gradients that the op's backward gives, bias last; without those of weights that are not trained."""
         names = [*self.kernels, "bias"] if self.use_bias else self.kernels
-        return Gradients((dx,), dict(zip(names, dweights, strict=False)))
+        return Gradients((dx,), dict(zip(names, dweights, strict=False)) if self.trainable else {})
 
     @property
     def kernels(self) -> list[str]:

@@ -11,9 +11,9 @@ from numpycnn.layers.activation import ActivatedLayer
 from numpycnn.layers.base import Gradients, Layer, Shape, WeightSpec
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer
-from numpycnn.ops.dense import reshaped
+from numpycnn.ops.dense import permuted, reshaped
 
-__all__ = ["Dense", "Flatten", "RadialBasis", "Reshape"]
+__all__ = ["Dense", "Flatten", "Permute", "RadialBasis", "Reshape"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,8 @@ class Dense(ActivatedLayer):
 
     def backward(self, weights, dy, kept):
         dx, dkernel, dbias = ops.dense_backward(dy, kept.input, weights["kernel"])
-        return Gradients((dx,), {"kernel": dkernel, "bias": dbias} if self.use_bias else {"kernel": dkernel})
+        found = {"kernel": dkernel, "bias": dbias} if self.use_bias else {"kernel": dkernel}
+        return Gradients((dx,), found if self.trainable else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,3 +104,15 @@ class Reshape(SingleOp):
 
     def output_shape(self, shape):
         return reshaped("Reshape", (1, *shape), self.target_shape)[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class Permute(SingleOp):
+    """`ops.permute`: the axes of each example, counted from 1, in the order of dims."""
+
+    op = Op(ops.permute, ops.permute_backward)
+
+    dims: tuple[int, ...]
+
+    def output_shape(self, shape):
+        return tuple(shape[axis - 1] for axis in permuted("Permute", (1, *shape), self.dims)[1:])

@@ -105,6 +105,8 @@ class StandardizedConv2D(Conv2D):
 
     def backward(self, weights, dy, kept):
         found = super().backward(self._standardized(weights), dy, kept)
+        if not self.trainable:
+            return found
         dkernel = ops.weight_standardization_backward(found.weights["kernel"], weights["kernel"], epsilon=self.epsilon)
         return Gradients(found.inputs, {**found.weights, "kernel": dkernel})
 

@@ -41,7 +41,7 @@ class Normalizing(Layer):
 
     def gradients(self, dx, dgamma, dbeta) -> Gradients:
         found = {"gamma": dgamma, "beta": dbeta}
-        return Gradients((dx,), {name: found[name] for name in self.learnt_specs(())})
+        return Gradients((dx,), {name: found[name] for name in self.learnt_specs(()) if self.trainable})
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Graphs of layers: how symbolic tensors become an order of work, forward and backward, for any given weights."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,21 +71,50 @@ class Graph(Layer):
             for key, spec in layer.weight_specs(*filled(shapes)).items()
         }
 
+    def differentiated(self, wanted: Collection[Tensor] = ()) -> tuple[set[Node], set[Tensor]]:
+        """The nodes that a backward passes for the gradients of trained weights and of the wanted inputs.
+
+        Those are the nodes with trained weights, those that read a wanted input, and all that comes after one. With
+        them come the tensors whose gradients are asked for on the way.
+        """
+        nodes, tensors = set(), set(wanted)
+        for node in self.nodes:
+            asked = [tensor in tensors for tensor in node.inputs]
+            if isinstance(node.layer, Graph):
+                inputs = [tensor for tensor, its in zip(node.layer.inputs, asked, strict=True) if its]
+                passed, within = node.layer.differentiated(inputs)
+                made = [own for own, inner in zip(node.outputs, node.layer.outputs, strict=True) if inner in within]
+            else:
+                passed = any(asked) or node.layer.is_trained(*filled(node.input_shapes))
+                made = node.outputs if passed else ()
+            nodes |= {node} if passed else set()
+            tensors |= set(made)
+        return nodes, tensors
+
     def macs(self, *input_shapes):
         shapes = self.shapes(*input_shapes)
         return sum(node.layer.macs(*(shapes[t] for t in node.inputs)) for node in self.nodes)
 
-    def call(self, weights, inputs, *, training=False, rng=None) -> Step:
+    def call(self, weights, inputs, *, training=False, rng=None, wanted: Sequence[bool] | None = None) -> Step:
+        """wanted: for each input, whether backward will be asked for its gradient; None: for all."""
         tape, updates = [], {}
+        asked = [tensor for i, tensor in enumerate(self.inputs) if wanted is None or wanted[i]]
+        nodes, tensors = self.differentiated(asked)
 
         def keep(node, arrays, step):
             keeps, name = node.layer.keeps, self.names[node.layer]
+            updates.update({f"{name}/{key}": value for key, value in step.updates.items()})
+            if node not in nodes:
+                return
             kept_inputs = arrays if "inputs" in keeps else tuple(map(stand_in, arrays))
             kept_outputs = step.outputs if "output" in keeps else tuple(map(stand_in, step.outputs))
             tape.append(Record(node, Kept(kept_inputs, kept_outputs, step.extra)))
-            updates.update({f"{name}/{key}": value for key, value in step.updates.items()})
 
-        outputs = self.run(weights, inputs, training=training, rng=rng, visit=keep)
+        def asks(node):
+            """What a graph within is asked for."""
+            return [tensor in tensors for tensor in node.inputs]
+
+        outputs = self.run(weights, inputs, training=training, rng=rng, visit=keep, asks=asks)
         ends = {"inputs": tuple(map(stand_in, inputs)), "outputs": tuple(map(stand_in, outputs))}
         return Step(outputs, {"tape": tape, **ends}, updates)
 
@@ -109,16 +138,27 @@ class Graph(Layer):
         ends = zip(self.inputs, kept.extra["inputs"], strict=True)
         return Gradients(tuple(flowing[t] if t in flowing else np.zeros_like(x) for t, x in ends), dweights)
 
-    def run(self, weights, inputs, *, training=False, rng=None, visit: Callable | None = None):
+    def run(
+        self,
+        weights,
+        inputs,
+        *,
+        training=False,
+        rng=None,
+        visit: Callable | None = None,
+        asks: Callable[[Node], Sequence[bool]] | None = None,
+    ):
         """Compute the graph once; `visit(node, arrays_in, step)` sees every node as it has run.
 
-        An array is let go as soon as its last reader has run, unless `visit` keeps it.
+        An array is let go as soon as its last reader has run, unless `visit` keeps it. `asks` says of a node that is a
+        graph itself the gradients of which of its inputs will be wanted.
         """
         values, own = dict(zip(self.inputs, inputs, strict=True)), _by_layer(weights)
         for node in self.nodes:
             arrays, name = tuple(values[tensor] for tensor in node.inputs), self.names[node.layer]
+            within = {"wanted": asks(node)} if asks and isinstance(node.layer, Graph) else {}
             try:
-                step = node.layer.call(own.get(name, {}), arrays, training=_told(node, training), rng=rng)
+                step = node.layer.call(own.get(name, {}), arrays, training=_told(node, training), rng=rng, **within)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in layer {name!r} ({node.layer.keras_class})")
                 raise

@@ -201,22 +201,27 @@ class Model(Graph):
         parts = [self.run(weights, [a[i : i + batch_size] for a in inputs]) for i in starts]
         return self._given_back([np.concatenate(outputs) for outputs in zip(*parts, strict=True)])
 
-    def forward(self, x, training: bool = False, *, rng: np.random.Generator | None = None):
+    def forward(
+        self, x, training: bool = False, *, rng: np.random.Generator | None = None, input_gradients: bool = True
+    ):
         """The outputs, keeping what `backward` will read and nothing else.
 
         In training, batch normalization uses and updates statistics and dropout drops; `rng` replaces the model's
-        own generator.
+        own generator. Without input_gradients only what the gradients of the weights need is kept, and so nothing of
+        the layers before the first that is trained.
         """
-        step = self.call(self.values(), self.arrays(x), training=training, rng=self._rng if rng is None else rng)
+        rng, wanted = self._rng if rng is None else rng, [input_gradients] * len(self.inputs)
+        step = self.call(self.values(), self.arrays(x), training=training, rng=rng, wanted=wanted)
         for path, value in step.updates.items():
             self.variables[path].assign(value)
-        self._kept = Kept((), (), step.extra)
+        self._kept = Kept((), (), {**step.extra, "input_gradients": input_gradients})
         return self._given_back(step.outputs)
 
     def backward(self, dy) -> Gradients:
         """The gradients of a loss from dy, its gradient by the output(s) of the last `forward`.
 
-        Returns: .inputs, one array for each input; .weights, one for each trainable weight by its (first) path.
+        Returns: .inputs, one array for each input, or none where forward was told input_gradients=False; .weights, one
+            for each trainable weight by its (first) path.
         Raises: RuntimeError before any forward; ValueError where dy has not the shapes of the outputs.
         """
         if self._kept is None:
@@ -232,7 +237,7 @@ class Model(Graph):
                 gradient = found.weights.get(path, np.zeros_like(variable.value))
                 first = first_paths.setdefault(variable, path)
                 weights[first] = weights[first] + gradient if first in weights else gradient
-        return Gradients(found.inputs, weights)
+        return Gradients(found.inputs if self._kept.extra["input_gradients"] else (), weights)
 
     def get_layer(self, name: str) -> Layer:
         """The layer of this name; ValueError where there is none."""

@@ -15,6 +15,8 @@ __all__ = [
     "dense_backward",
     "flatten",
     "flatten_backward",
+    "permute",
+    "permute_backward",
     "radial_basis",
     "radial_basis_backward",
     "reshape",
@@ -163,6 +165,30 @@ def reshape_backward(dy, x, target_shape):
     return dy.reshape(shape).copy()
 
 
+def permute(x, dims):
+    """Give the axes of each example another order: axis k of the result is axis dims[k-1] of x, the batch staying 0.
+
+    Args: x: (batch, ...); dims: every axis of an example once, counted from 1.
+
+    Returns: the permuted shape, the dtype of x.   Raises: ValueError for dims that are not all axes.
+    Source: keras.layers.Permute.
+
+    >>> permute(np.ones((5, 4, 3, 2)), (3, 1, 2)).shape
+    (5, 2, 4, 3)
+    """
+    (x,) = present("permute", x=x)
+    return x.transpose(permuted("permute", x.shape, dims)).copy()
+
+
+def permute_backward(dy, x, dims):
+    """dx is dy with its axes back in order.   Args: of x only the shape counts."""
+    (dy,) = present("permute_backward", dy=dy)
+    shape = np.shape(x)
+    order = permuted("permute_backward", shape, dims)
+    check_shape("permute_backward", [shape[axis] for axis in order], "the shape of the output", dy=dy)
+    return dy.transpose(np.argsort(order)).copy()
+
+
 def _check_features(op, x, kernel) -> None:
     check_rank(op, "(features, units)", kernel=kernel)
     if x.ndim == 0 or x.shape[-1] != kernel.shape[0]:
@@ -200,3 +226,12 @@ def reshaped(op, shape, target_shape: int | Sequence[int]) -> tuple[int, ...]:
         rule = f"target_shape must hold the {values} values of one example, with at most one -1"
         fail(op, rule, x=shape, target_shape=target_shape)
     return (shape[0], *target)
+
+
+def permuted(op, shape, dims) -> tuple[int, ...]:
+    """The order of all axes, the batch axis first."""
+    _check_batch(op, shape)
+    order = tuple(integer(op, "dims", axis) for axis in dims)
+    if sorted(order) != list(range(1, len(shape))):
+        fail(op, f"dims must be the axes 1 to {len(shape) - 1} of an example, each once", x=shape, dims=dims)
+    return (0, *order)

@@ -118,20 +118,23 @@ class Comparison:
             for tensor, y, ref in zip(node.outputs, ours, reference, strict=True):
                 if tensor in theirs.outputs:
                     their = theirs.outputs[tensor]
-                    errors = [scaled_error(side, ref, scale, length=length) for side in (y, their)]
-                    row = Row(name, layer.keras_class, "output", their.shape, *errors, *chained[tensor], depth)
+                    mine, other = (scaled_error(side, ref, scale, length=length) for side in (y, their))
+                    drift = chained[tensor]
                 elif tensor in self.side.misfits:
                     their = self.side.misfits[tensor]
-                    error = scaled_error(y, ref, scale, length=length)
-                    row = Row(name, layer.keras_class, "output", their.shape, error, np.inf, steps=depth)
+                    mine, other = scaled_error(y, ref, scale, length=length), np.inf
+                    drift = (None, None)
                 else:
                     narrow[tensor], wide[tensor], steps[tensor] = y, ref, depth
                     continue
+                row = Row(name, layer.keras_class, "output", their.shape, mine, other, *drift, steps=depth)
                 if row.verdict == "differs":
                     chain = layer_chain(layer, weights, exact_given, training=training, **images)
                     row = replace(row, finding=find("y", ref, their, scale, length=length, chain=chain))
                 rows.append(row)
-                narrow.setdefault(tensor, y), wide.setdefault(tensor, ref), steps.setdefault(tensor, depth)
+                narrow.setdefault(tensor, y)
+                wide.setdefault(tensor, ref)
+                steps.setdefault(tensor, depth)
             if given[0].ndim == 4 and ours[0].ndim == 2:
                 images = {"image": given[0].shape[1:]}
         return rows
@@ -178,7 +181,7 @@ class Comparison:
                 if path in sums and path in theirs.weight_gradients:
                     their = theirs.weight_gradients[path]
                     drift = [relative_error(g, exact.weights[path]) for g in (ours.weights[path], their)]
-                    rows.append(sums.pop(path).row(owner, layer, key, their, *drift))
+                    rows.append(sums.pop(path).row(owner, layer, key, their, drift))
         return rows + stepped
 
     def _isolated_gradients(self, theirs: Recording, dys) -> dict[Tensor | str, GradientSum]:

@@ -113,8 +113,9 @@ def _first_example(chain: Chain, theirs: np.ndarray) -> tuple[Chain, np.ndarray]
     """The chain on its first example alone, where that is all that the rules need and there is much of it."""
     call = chain[0]
     x = call.arrays.get("x")
-    alone = x is not None and x.size > MOST_PAIRED_SIZE and len(x) > 1 and len(theirs) == len(x)
-    if not alone or call.backward or "train" in call.op or set(call.arrays) & {"x1", "y_true"}:
+    if x is None or x.size <= MOST_PAIRED_SIZE or len(x) < 2 or len(theirs) != len(x) or call.backward:
+        return chain, theirs
+    if "train" in call.op or set(call.arrays) & {"x1", "y_true"}:
         return chain, theirs
     return (call.with_arrays(x=x[:1]), *chain[1:]), theirs[:1]
 
@@ -129,4 +130,4 @@ def _seen(call: Call, index) -> Seen | None:
     x = call.arrays["x"]
     (top, bottom), (left, right) = sides
     values = x[index[0], max(0, top) : bottom + 1, max(0, left) : right + 1]
-    return Seen(*sides, x.shape[1:3], values)
+    return Seen(sides[0], sides[1], x.shape[1:3], values)

@@ -1,6 +1,7 @@
 """The first difference by itself: the arrays in a .npz and a script of a few lines that shows it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,8 @@ def write_reproduction(report: Report, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / "first_difference.py"
-    np.savez(script.with_suffix(".npz"), theirs=row.finding.their_values, **_arrays(row.finding.chain))
+    arrays = {**_arrays(row.finding.chain), "theirs": row.finding.their_values}
+    np.savez(script.with_suffix(".npz"), **arrays)
     script.write_text(_script(row, row.finding.chain), encoding="utf-8")
     written = [script.with_suffix(".npz"), script]
     explanation = row.finding.explanation
@@ -49,7 +51,7 @@ def write_reproduction(report: Report, folder: str | Path) -> list[Path]:
     return written
 
 
-def _arrays(chain: Chain) -> dict[str, np.ndarray]:
+def _arrays(chain: Chain) -> dict[str, Any]:
     return {name: array for name, array in chain[0].arrays.items() if isinstance(array, np.ndarray)}
 
 

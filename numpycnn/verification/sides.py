@@ -25,7 +25,9 @@ class Side(Protocol):
 
     name: str
     misfits: Arrays
-    notes: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def outputs(self) -> Recording:
         """Outputs of tensors, of some at least."""

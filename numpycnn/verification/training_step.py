@@ -31,9 +31,9 @@ def weight_rows(
             exact = before.astype(np.float64) - rate * found.exact
             scale = np.abs(exact) + np.abs(before) + rate * found.scale
             length = found.products // max(1, theirs.size)
-            errors = [scaled_error(side, exact, scale, length=length) for side in (ours, theirs)]
+            mine, other = (scaled_error(side, exact, scale, length=length) for side in (ours, theirs))
             layer, key = path.rsplit("/", 1)
-            row = Row(layer, model.get_layer(layer).keras_class, f"{key} after a step", theirs.shape, *errors)
+            row = Row(layer, model.get_layer(layer).keras_class, f"{key} after a step", theirs.shape, mine, other)
             if row.verdict == "differs":
                 row = replace(row, finding=find(key, exact, theirs, scale, length=length, chain=None))
             rows.append(row)
@@ -67,13 +67,13 @@ def _statistics(model, exact, node: Node, name: str, inputs: Arrays, after) -> l
             continue
         theirs, batch = after[path], key.removeprefix("moving_")
         x = np.asarray(inputs[node.inputs[0]], np.float64)
-        axes, momentum = tuple(range(x.ndim - 1)), layer.momentum
+        axes, momentum = tuple(range(x.ndim - 1)), getattr(layer, "momentum", 0.0)
         size = np.abs(x).mean(axis=axes)
         if batch == "variance":
             size = np.square(np.abs(x) + size).mean(axis=axes)
         scale, length = np.abs(weights[key]) + (1 - momentum) * size, x.size // max(1, x.shape[-1])
-        errors = [scaled_error(y, reference, scale, length=length) for y in (sides[0].updates[key], theirs)]
-        row = Row(name, layer.keras_class, f"{key} after a step", theirs.shape, *errors)
+        mine, other = (scaled_error(y, reference, scale, length=length) for y in (sides[0].updates[key], theirs))
+        row = Row(name, layer.keras_class, f"{key} after a step", theirs.shape, mine, other)
         if row.verdict == "differs":
             arrays = {"moving": weights[key], "batch": sides[1].extra[batch]}
             call = Call("moving_average", arrays, {"momentum": momentum}, hints={"count": length})

@@ -24,6 +24,17 @@ def tf_flatten(x):
     return keras.layers.Flatten(dtype=x.dtype.name)(x)
 
 
+def tf_permute(x, dims):
+    return tf.transpose(x, (0, *dims))
+
+
 OPS = with_tensorflow(
-    dense.OPS, {"dense": tf_dense, "radial_basis": tf_radial_basis, "flatten": tf_flatten, "reshape": tf_reshape}
+    dense.OPS,
+    {
+        "dense": tf_dense,
+        "radial_basis": tf_radial_basis,
+        "flatten": tf_flatten,
+        "reshape": tf_reshape,
+        "permute": tf_permute,
+    },
 )

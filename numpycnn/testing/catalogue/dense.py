@@ -50,6 +50,12 @@ def reshape_cases(draw):
     return Case(draw(arrays(x=(batch, *example))), {"target_shape": target})
 
 
+@st.composite
+def permute_cases(draw):
+    shape = draw(distinct((0, 4), (1, 5), (1, 5), (1, 5)))[: draw(st.integers(1, 4))]
+    return Case(draw(arrays(x=shape)), {"dims": tuple(draw(st.permutations(range(1, len(shape)))))})
+
+
 def features(case: Case) -> int:
     return case.arrays["x"].shape[-1]
 
@@ -63,4 +69,5 @@ OPS = [
     ),
     Op("flatten", flatten_cases(), exact=True),
     Op("reshape", reshape_cases(), exact=True),
+    Op("permute", permute_cases(), exact=True),
 ]  # fmt: skip

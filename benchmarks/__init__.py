@@ -1,0 +1,1 @@
+"""How long things take beside others, measured in one run: `python -m benchmarks`."""

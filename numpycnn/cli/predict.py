@@ -1,0 +1,113 @@
+"""`numpycnn predict`: what a model makes of pictures or arrays, in NumPy alone."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from numpycnn.cli.errors import Unusable, usable
+from numpycnn.cli.tables import print_table, shape_text
+from numpycnn.cli.targets import resolve_model, sizes
+from numpycnn.models import Model
+
+__all__ = ["predict"]
+
+
+def predict(
+    target: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A file (.keras, .h5), a model by name, module:attribute or file.py:..."),
+    ],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures, or arrays (.npy).")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes of each input to show.")] = 5,
+    labels: Annotated[Path | None, typer.Option(help="A file with the name of a class on each line.")] = None,
+    preprocessing: Annotated[
+        str, typer.Option(metavar="MODE", help="What pictures become: unit, raw, tf, torch or caffe.")
+    ] = "unit",
+    input_shape: Annotated[
+        str | None, typer.Option("--input", metavar="HxWxC", help="Where the model leaves it open.")
+    ] = None,
+    classes: Annotated[int | None, typer.Option(help="Number of classes of a model that is named.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the output of the model to this file (.npy).")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Run MODEL on pictures or arrays and show the classes with the highest scores.
+
+    numpycnn predict mobilenet_v2.keras cat.jpg --preprocessing tf --labels imagenet.txt
+
+    Pictures are cropped and resized to the model's input. Their range of values (--preprocessing) does not stand in a
+    file: unit is 0..1, raw 0..255, tf -1..1, torch and caffe are ImageNet's means taken away. Arrays, one example or a
+    batch of them, are taken as they are.
+    """
+    model = resolve_model(target, classes, sizes("--input", input_shape))
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        ends = f"{len(model.inputs)} and {len(model.outputs)}"
+        raise Unusable(f"{target}: predict needs a model with one input and one output; this one has {ends}")
+    names, batches = [], []
+    for path in inputs:
+        batch = _read(path, model, preprocessing)
+        names += [str(path)] if len(batch) == 1 else [f"{path}[{i}]" for i in range(len(batch))]
+        batches.append(batch)
+    with usable(about=target):
+        y = np.concatenate([model.predict(batch) for batch in batches])
+    if out is not None:
+        with usable(OSError, about=str(out)):
+            np.save(out, y)
+    words = _labels(labels, y.shape[-1])
+    rows = [_row(name, scores, top, words) for name, scores in zip(names, y, strict=True)]
+    if as_json:
+        typer.echo(json.dumps({"model": target, "output_shape": y.shape[1:], "inputs": rows}, indent=2))
+    else:
+        _print(rows)
+
+
+def _read(path: Path, model: Model, preprocessing: str) -> np.ndarray:
+    """The examples of one file as a batch."""
+    from numpycnn.data import load_images, preprocess
+
+    shape = model.inputs[0].shape
+    with usable(ValueError, TypeError, OSError, EOFError, about=str(path)):
+        if path.suffix == ".npy":
+            array = np.load(path, allow_pickle=False)
+            return array[None] if array.ndim == len(shape) else array
+        if len(shape) != 3 or shape[2] not in (1, 3):
+            raise Unusable(f"a picture needs a model of (height, width, 1 or 3); this one takes {shape}: give .npy")
+        if None in shape:
+            raise Unusable(f"the model leaves the size of its input open, {shape}: give --input HxWxC")
+        x = preprocess(load_images(path, size=shape[:2]), preprocessing)
+    return x if shape[2] == 3 else x.mean(axis=-1, keepdims=True)
+
+
+def _labels(path: Path | None, classes: int) -> list[str]:
+    if path is None:
+        return [""] * classes
+    with usable(OSError, UnicodeDecodeError, about=str(path)):
+        names = path.read_text().splitlines()
+    if len(names) != classes:
+        raise Unusable(f"{path} must have a line for each of {classes} classes; it has {len(names)}")
+    return names
+
+
+def _row(name: str, scores: np.ndarray, top: int, labels: list[str]) -> dict[str, Any]:
+    """What is shown of one example: its highest scores, or the range of an output that is no list of classes."""
+    if scores.ndim != 1:
+        shape = list(scores.shape)
+        return {"input": name, "shape": shape, "least": float(scores.min()), "largest": float(scores.max())}
+    order = np.argsort(-scores, kind="stable")[:top]
+    return {
+        "input": name,
+        "top": [{"class": int(i), "label": labels[i], "score": float(scores[i])} for i in order],
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    lines = []
+    for row in rows:
+        for place, found in enumerate(row.get("top", ()), 1):
+            lines.append((row["input"], str(place), str(found["class"]), f"{found['score']:.6g}", found["label"]))
+        if "shape" in row:
+            values = f"{row['least']:.6g} to {row['largest']:.6g}"
+            lines.append((row["input"], "", shape_text(row["shape"]), values, ""))
+    print_table(("input", "rank", "class", "score", "label"), lines, right=(1, 2, 3))
