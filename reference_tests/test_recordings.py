@@ -147,7 +147,7 @@ def test_gradients_and_a_training_step(network):
     reasons = {row.quantity: row.finding.explanation.reasons[0].rules[0].name for row in report.rows if row.finding}
     assert reasons == {"gradient of kernel": "gradients averaged", "moving_mean after a step": "momentum"}
     del theirs["e.grad"]
-    with pytest.raises(ValueError, match="holds gradients, but not where they start: e.grad"):
+    with pytest.raises(ValueError, match=r"holds gradients, but not where they start: e\.grad"):
         numpycnn.verify(model, against=theirs, training=True)
 
 
@@ -174,7 +174,7 @@ def test_names_need_not_agree(network, tmp_path):
     (tmp_path / "names.csv").write_text("theirs,ours\nv,a\nw, b\n\n")
     assert read_names(tmp_path / "names.csv") == {"v": "a", "w": "b"}
     (tmp_path / "names.csv").write_text("v,a,b\n")
-    with pytest.raises(ValueError, match="each line must be their name, a comma and our name; got v,a,b"):
+    with pytest.raises(ValueError, match="each line must be their name, a comma and our name; got 'v,a,b'"):
         read_names(tmp_path / "names.csv")
     with pytest.raises(ValueError, match="the names file names 'f', which the model does not have"):
         numpycnn.verify(network, against=shuffled, names={"v": "f"})
@@ -363,7 +363,5 @@ def test_unusable_input(tmp_path, right, arguments, words):
 
 def test_names_are_escaped_in_the_page(network):
     x = np.random.default_rng(1).normal(size=(2, 13, 11, 2)).astype(np.float32)
-    twin = network.astype("float32")
-    twin.name = None
-    report = numpycnn.verify(network, x, against=twin)
-    assert "<b>" not in html_page(type(report)("<b>", report.against, report.rows, ("<b>",)))
+    report = numpycnn.verify(network, x, against=network)
+    assert "<b>" not in html_page(type(report)("<b>", "<b>", report.rows, ("<b>",)))

@@ -1,4 +1,4 @@
-"""The rows as data: complete, examples as measured, the page as printed. TensorFlow is asked in reference_tests/traps."""
+"""The rows as data: complete, examples as measured, the page as printed; reference_tests/traps asks TensorFlow."""
 
 import json
 from pathlib import Path
