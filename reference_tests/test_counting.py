@@ -160,7 +160,8 @@ def test_several_outputs_are_held_to_the_end():
     second = Conv2D(7, 1)(x)  # 84
     third = Conv2D(1, 1)(second)  # 12
     counted = count(Model(x, [first, third]))
-    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 60 + 84)
+    assert counted.memory.inference_in_order_bytes == counted.memory.parameter_bytes + 4 * (24 + 60 + 84)
+    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 84 + 12)  # the first comes last
 
 
 def test_an_output_that_nobody_reads_is_let_go():
