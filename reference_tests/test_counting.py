@@ -236,7 +236,8 @@ def test_json_has_the_same_names():
         ({"batch_size": -3}, "count: batch_size must be at least 1; got batch_size -3."),
         (
             {"dtype": "int8"},
-            "count: dtype must be one of float16, bfloat16, float32, float64, mixed_float16, mixed_bfloat16; got dtype 'int8'.",
+            "count: dtype must be one of float16, bfloat16, float32, float64, mixed_float16, mixed_bfloat16;"
+            " got dtype 'int8'.",
         ),
         (
             {"optimizer": "adm"},

@@ -132,7 +132,8 @@ def count(
     with usable():
         counts = [count_model(model, batch_size=batch, **options) for model in models]
         found = None if limit is None else largest_batch(models[0], limit, **options)
-        if plot is not None:
+    if plot is not None:
+        with usable(ValueError, ImportError, OSError, about="--plot"):
             course_of_memory(counts[0], timeline(models[0], batch_size=batch, **options), path=plot)
     if len(counts) > 1:
         table = comparison_table(counts, targets, convention=convention)

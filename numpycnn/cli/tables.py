@@ -90,11 +90,12 @@ def byte_count(option: str, text: str) -> int:
 
 
 def share_bar(part: int, whole: int, width: int = 12) -> str:
-    """How much of the whole a part is, as a bar and in percent; nothing where it is nothing."""
+    """How much of the whole a part is, in percent, behind a bar on a terminal; nothing where it is nothing."""
     if not part:
         return ""
-    eighths = round(8 * width * part / whole)
-    return f"{'█' * (eighths // 8)}{' ▏▎▍▌▋▊▉'[eighths % 8].strip()} {100 * part / whole:.1f} %".lstrip()
+    percent, eighths = f"{100 * part / whole:.1f} %", round(8 * width * part / whole)
+    bar = "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+    return f"{bar} {percent}".lstrip() if sys.stdout.isatty() else percent
 
 
 def _four_digits(count: int, unit: int) -> str:

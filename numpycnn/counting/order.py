@@ -31,13 +31,18 @@ def best_order(sizes: Sizes) -> list[Node]:
             readers.setdefault(tensor, []).append(node)
     order: list[Node] = []
     for piece in _pieces(graph):
-        order += piece if len(piece) < 3 else _Search(sizes, piece, readers, set(order)).order()
+        order += piece if len(piece) < 2 else _Search(sizes, piece, readers, set(order)).order()
     return order
 
 
 def _pieces(graph: Graph) -> list[list[Node]]:
-    """The nodes in the model's order, cut where at most one tensor is still to be read."""
+    """The nodes in the model's order, cut where at most one tensor is still to be read.
+
+    Outputs of the model, and what nobody reads, count as still to be read: such a node may better wait for long.
+    """
     unread = Counter(tensor for node in graph.nodes for tensor in dict.fromkeys(node.inputs))
+    unread.update(tensor for node in graph.nodes for tensor in node.outputs if not unread[tensor])
+    unread.update(graph.outputs)
     waiting, pieces, piece = {tensor for tensor in graph.inputs if unread[tensor]}, [], []
     for node in graph.nodes:
         piece.append(node)

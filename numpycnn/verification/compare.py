@@ -106,7 +106,7 @@ class Comparison:
         for node in self.nodes:
             name = self.model.node_names[node]
             self.tell(f"comparing the output of {name}")
-            layer, training = node.layer, self.training if node.training is None else node.training
+            layer, training = node.layer, self.training
             given, exact_given = ([values[t] for t in node.inputs] for values in (narrow, wide))
             length = layer.sum_length(*(x.shape[1:] for x in given))
             weights = self._weights(self.exact, layer)
@@ -205,7 +205,7 @@ class Comparison:
                     for t, y in zip(node.outputs, kept.outputs, strict=True)
                 ]
                 sides.append(node.layer.call_backward(weights, wide, kept))
-            call = backward_call(node.layer, weights, wide[0], kept, training=_told(node))
+            call = backward_call(node.layer, weights, wide[0], kept, training=True)
             scales = node.layer.gradient_scales(weights, wide[0], kept)
             products = wide[0].size * node.layer.sum_length(*(x.shape[1:] for x in kept.inputs))
             for place, mine, ref, scale in zip(node.inputs, *(s.inputs for s in (*sides, scales)), strict=True):
@@ -228,7 +228,7 @@ class Comparison:
         for node in self.nodes:
             if not all(t in theirs.outputs for t in node.outputs):
                 given = [values[t] for t in node.inputs]
-                step = node.layer.call(self._weights(self.exact, node.layer), given, training=_told(node))
+                step = node.layer.call(self._weights(self.exact, node.layer), given, training=True)
                 values = {**dict(zip(node.outputs, step.outputs, strict=True)), **values}
         return values
 
@@ -236,7 +236,7 @@ class Comparison:
         """What our layer would have kept, had it been given these inputs."""
         weights = self._weights(model, node.layer)
         given = tuple(outputs[t].astype(model.dtype) for t in node.inputs)
-        step = node.layer.call(weights, given, training=_told(node))
+        step = node.layer.call(weights, given, training=True)
         return weights, Kept(given, tuple(outputs[t].astype(model.dtype) for t in node.outputs), step.extra)
 
     def _chained_outputs(self, theirs: Recording) -> dict[Tensor, list[float]]:
@@ -272,11 +272,6 @@ class Comparison:
     def _weights(self, model: Model, layer: Layer):
         prefix = self.model.names[layer] + "/"
         return {k.removeprefix(prefix): v for k, v in model.values().items() if k.startswith(prefix)}
-
-
-def _told(node: Node) -> bool:
-    """Whether a layer trains where the model does."""
-    return node.training is not False
 
 
 def relative_error(y, reference) -> float:
