@@ -20,6 +20,7 @@ from numpycnn.layers import (
     GlobalAveragePooling2D,
     Input,
     Layer,
+    LeakyReLU,
     MaxPooling2D,
     ReLU,
 )
@@ -53,6 +54,17 @@ def test_a_chain_by_hand():
     assert high["backward", "b"] == lasting + 24 + 30 + 30 + 30 + 35
     assert high["backward", "a"] == lasting + 24 + 30 + 35 + 20 + 2 * 20
     assert [moment.bytes // 4 - 55 for moment in course.predict] == [24, 54, 60, 72]
+
+
+def test_nothing_is_written_over_what_a_backward_reads():
+    """Not over the x of batch normalization, which it reads itself, nor over ReLU's output; but over what ReLU reads."""
+    layers = [Conv2D(5, 1, use_bias=False, name="a"), BatchNormalization(name="b"), ReLU(name="c"), LeakyReLU(name="d")]
+    model = Sequential([Input((2, 3, 4)), *layers])
+    low = {m.layer: m.bytes // 4 for m in timeline(model).train_low if m.phase == "forward"}
+    lasting, statistics = 20 + 4 * 5, 2 * 5
+    assert low["a"] == lasting + 24 + 30
+    assert low["b"] == low["c"] == lasting + 24 + 30 + 30 + statistics
+    assert low["d"] == low["c"] + 30
 
 
 def test_a_residual_unit_shares_the_gradient_of_its_sum():
