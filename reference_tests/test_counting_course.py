@@ -68,15 +68,20 @@ def test_nothing_is_written_over_what_a_backward_reads():
 
 
 def test_a_residual_unit_shares_the_gradient_of_its_sum():
-    """Lean, dy goes to both sides of the addition as it is."""
-    x = Input((2, 3, 4))  # 24
-    main = Conv2D(4, 1, use_bias=False, name="conv")(x)
-    model = Model(x, Dense(1, use_bias=False)(Flatten()(Add(name="add")([main, BatchNormalization(name="bn")(x)]))))
+    """Lean, dy goes to both sides of the addition as it is, and is written over only by the last that needs it."""
+    x = Input((2, 3, 4))  # 24, as all that follows
+    stem = Conv2D(4, 1, use_bias=False, name="stem")(x)
+    main = Conv2D(4, 1, use_bias=False, name="conv")(stem)
+    summed = Add(name="add")([main, BatchNormalization(name="bn")(stem)])
+    model = Model(x, Dense(1, use_bias=False)(Flatten()(summed)))
+    assert [model.names[node.layer] for node in model.nodes][:3] == ["stem", "conv", "bn"]
     low, high = ({m.layer: m.bytes // 4 for m in c if m.phase == "backward"} for c in courses(model))
-    statistics, kept = 2 * 4, 24 + 24  # x, and the sum that dense keeps
-    still = 24 + 16 + 16  # dense, conv, batch normalization
-    assert low["add"] == still + kept - 24 + statistics + 24
-    assert high["add"] == still + kept - 24 + statistics + 3 * 24 + 24  # dy and two copies of it; the held gradient
+    still, statistics = 24 + 16 + 16 + 16, 2 * 4  # dense, batch normalization, two convolutions
+    kept = 24 + 24 + statistics  # x and the stem
+    assert low["add"] == still + kept + 24
+    assert low["bn"] == still + kept + 24 + 24  # dy is still the convolution's as well
+    assert low["conv"] == still + kept - statistics + 24 + 24 + 24  # dy, what came from the other side, and dx
+    assert high["add"] == still + kept + 3 * 24 + 24  # dy and two copies of it; the gradient of dense
 
 
 def courses(model):
