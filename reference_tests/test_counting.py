@@ -225,6 +225,8 @@ def test_json_has_the_same_names():
     data = json.loads(counted.to_json())
     assert data == json.loads(json.dumps(counted.to_dict()))
     assert data["params"] == {"total": 903_400, "trainable": 903_400, "non_trainable": 0}
+    sizes = {"float16": 1_806_800, "bfloat16": 1_806_800, "float32": 3_613_600, "float64": 7_227_200}
+    assert counted.params.bytes == sizes
     assert data["macs"] == counted.macs
     assert data["memory"]["training_book_bytes"] == 565_613_600
     assert data["layers"][0]["output_shape"] == [100, 150, 100]

@@ -57,7 +57,7 @@ def test_a_chain_by_hand():
 
 
 def test_nothing_is_written_over_what_a_backward_reads():
-    """Not over the x of batch normalization, which it reads itself, nor over ReLU's output; but over what ReLU reads."""
+    """Not over the x of batch normalization, which it reads, nor over ReLU's output; but over what ReLU reads."""
     layers = [Conv2D(5, 1, use_bias=False, name="a"), BatchNormalization(name="b"), ReLU(name="c"), LeakyReLU(name="d")]
     model = Sequential([Input((2, 3, 4)), *layers])
     low = {m.layer: m.bytes // 4 for m in timeline(model).train_low if m.phase == "forward"}
