@@ -1,5 +1,7 @@
 """Transposed convolution seen the other way: zeros put between the pixels, then an ordinary convolution."""
 
+from typing import Any
+
 import numpy as np
 
 from numpycnn.layers.bilinear import bilinear_kernel
@@ -40,7 +42,7 @@ def conv2d_transpose_by_zeros(x, kernel, *, strides=1, padding="valid") -> np.nd
     strides = pair(op, "strides", strides)
     if padding not in ("valid", "same"):
         fail(op, 'padding must be "valid" or "same"', padding=padding)
-    pads = []
+    pads: Any = []
     for size, extent, stride in zip(x.shape[1:3], kernel.shape[:2], strides, strict=True):
         reach = (size - 1) * stride + extent
         output = size * stride if padding == "same" else reach + max(stride - extent, 0)
