@@ -33,13 +33,8 @@ NAMES = [
     *("ResNet152V2", "VGG16", "VGG19", "Xception"),
 ]
 SMALL = {
-    "DenseNet121": 65,
-    "EfficientNetB0": 64,
-    "InceptionV3": 96,
-    "MobileNetV2": 63,
-    "MobileNetV3Small": 62,
-    "NASNetMobile": 64,
-    "ResNet50V2": 61,
+    **{"ConvNeXtTiny": 64, "EfficientNetB0": 65, "InceptionV3": 96, "MobileNet": 66, "MobileNetV2": 63},
+    **{"MobileNetV3Small": 62, "ResNet50V2": 61},
 }
 """Seven networks and the image sizes at which the default tests run them."""
 
@@ -52,24 +47,29 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", default=NAMES, help="networks of keras.applications; all of them if none")
     parser.add_argument("--json", type=Path, help="write the measurements to this file as well")
     given = parser.parse_args(arguments)
-    columns = "{:18} {:>9} {:>12} {:>16} {:>10} {:>4} {:>8} {:>8}  {}"
-    print(columns.format("network", "image", "parameters", "MACs", "difference", "top", "Keras s", "NumPy s", "holds"))
+    print(HEADINGS)
     rows = []
     for name in given.names:
-        rows.append(row := measure(name))
-        image, seconds = (
-            "x".join(map(str, row["image"])),
-            (f"{row[f'{side}_seconds']:.1f}" for side in ("keras", "numpy")),
-        )
-        same = "same" if row["same_top"] else "no"
-        values = f"{row['parameters']:,}", f"{row['macs']:,}", f"{row['difference']:.1e}", same, *seconds
-        print(columns.format(name, image, *values, "yes" if row["holds"] else "NO"), flush=True)
+        rows.append(measure(name))
+        print(line(rows[-1]), flush=True)
     held = sum(row["holds"] for row in rows)
     print(f"{held} of {len(rows)} hold")
     if given.json:
         measured = {"date": datetime.now(UTC).date().isoformat(), "networks": rows}
         given.json.write_text(json.dumps(measured, indent=1) + "\n")
     return 0 if held == len(rows) else 1
+
+
+COLUMNS = "{:18} {:>9} {:>12} {:>16} {:>10} {:>5} {:>8} {:>8}  {}"
+HEADINGS = COLUMNS.format("network", "image", "parameters", "MACs", "difference", "top", "Keras s", "NumPy s", "holds")
+
+
+def line(row: dict) -> str:
+    """A measurement as a line under HEADINGS."""
+    image, same = "x".join(map(str, row["image"])), "same" if row["same_top"] else "other"
+    counts = f"{row['parameters']:,}", f"{row['macs']:,}", f"{row['difference']:.1e}"
+    seconds = (f"{row[f'{side}_seconds']:.1f}" for side in ("keras", "numpy"))
+    return COLUMNS.format(row["name"], image, *counts, same, *seconds, "yes" if row["holds"] else "NO")
 
 
 def measure(name: str, size: int | None = None) -> dict:
@@ -131,10 +131,10 @@ def without_keras(folder: Path) -> None:
     (folder / "numpy.json").write_text(json.dumps({"seconds": took, **counts}))
 
 
-def randomize(model, rng: np.random.Generator) -> None:
+def randomize(model, rng: np.random.Generator, images: int = 1) -> None:
     """Random numbers in place of the zeros and ones that biases, normalizations and layer scales start from.
 
-    The moving statistics are those of another random image, as a training would leave them. Statistics that have
+    The moving statistics are those of other random images, as a training would leave them. Statistics that have
     nothing to do with what is normalized let the deepest networks grow beyond all bounds, where two roundings of the
     same sum lead to different classes.
     """
@@ -152,7 +152,7 @@ def randomize(model, rng: np.random.Generator) -> None:
     momenta = [layer.momentum for layer in normalizations]
     for layer in normalizations:
         layer.momentum = 0.0
-    model(image(model, rng), training=True)
+    model(np.concatenate([image(model, rng) for _ in range(images)]), training=True)
     for layer, momentum in zip(normalizations, momenta, strict=True):
         layer.momentum = momentum
         variance = np.asarray(layer.moving_variance)

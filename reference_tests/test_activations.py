@@ -17,7 +17,9 @@ FUNCTIONS = {
     "relu": activations.relu, "relu6": activations.relu6, "leaky_relu": activations.leaky_relu,
     "elu": activations.elu, "selu": activations.selu, "sigmoid": activations.sigmoid, "tanh": activations.tanh,
     "hard_sigmoid": activations.hard_sigmoid, "hard_silu": activations.hard_silu, "silu": activations.silu,
-    "gelu": activations.gelu,
+    "gelu": activations.gelu, "celu": activations.celu, "hard_tanh": activations.hard_tanh,
+    "hard_shrink": activations.hard_shrink, "soft_shrink": activations.soft_shrink,
+    "sparse_plus": activations.sparse_plus, "sparse_sigmoid": activations.sparse_sigmoid,
 }  # fmt: skip
 
 
@@ -57,6 +59,11 @@ KINKS = [
     ("selu", {}),
     ("hard_sigmoid", {}),
     ("hard_silu", {}),
+    *(("celu", {"alpha": alpha}) for alpha in (1.0, 0.5)),
+    ("hard_tanh", {}),
+    *((name, {"threshold": 3.0}) for name in ("hard_shrink", "soft_shrink")),
+    ("sparse_plus", {}),
+    ("sparse_sigmoid", {}),
 ]
 
 

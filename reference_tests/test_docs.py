@@ -1,5 +1,6 @@
 """The pages of docs/: every link leads somewhere, and the index names every page. Their examples run as doctests."""
 
+import json
 import re
 from pathlib import Path
 
@@ -54,3 +55,44 @@ def test_the_table_of_networks_is_what_count_says_of_each():
     assert {name: (f"{c.params.total:,}", f"{c.macs:,}") for name, c in counted.items()} == {
         name: (params, macs) for name, params, macs in rows
     }
+
+
+def test_the_memory_table_is_what_was_measured_and_what_count_says():
+    """The measured peaks are those of the file, all of them lie in the range, and the range is that of today."""
+    from numpycnn import count
+    from numpycnn.models import resnet34
+
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/memory-[\d-]+\.json", text))
+    measured = json.loads((ROOT / file).read_text(encoding="utf-8"))["rows"]
+    lines = re.findall(r"^\| (\w+) \| (\d+) \| (sgd|adam|\(predict\)) \| (.*?) \|$", text, re.M)
+    assert len(lines) == len(measured) == 43
+    for (network, batch, optimizer, cells), row in zip(lines, measured, strict=True):
+        assert (network, int(batch)) == (row["network"], row["batch"])
+        assert optimizer == (row["optimizer"] or "(predict)")
+        low, _, high, *peaks = (int(cell.replace(",", "")) for cell in cells.split(" | ")[:6])
+        assert peaks == [round(row[name] / 1e6) for name in ("least", "median", "most")]
+        assert low <= min(peaks) <= max(peaks) <= high
+        if network == "ResNet34":
+            memory = count(resnet34(), batch_size=row["batch"], optimizer=row["optimizer"]).memory
+            kind = "training" if row["optimizer"] else "inference"
+            ends = (getattr(memory, f"{kind}_{end}_bytes") for end in ("low", "high"))
+            assert [low, high] == [round(end / 1e6) for end in ends]
+
+
+def test_the_largest_batch_on_the_page_is_what_count_prints():
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    command, quoted = re.search(
+        r"^    numpycnn (count \S+ \S+ \S+ --fit \S+)$.*?^(    fits into.*?)\n\n", text, re.M | re.S
+    ).groups()
+    assert [line.strip() for line in quoted.splitlines()] == succeeds(command).splitlines()[-8:]
+
+
+def test_the_table_of_keras_applications_is_what_was_measured():
+    from reference_tests.keras_applications import HEADINGS, NAMES, line
+
+    rows = json.loads((ROOT / "docs" / "measured" / "keras_applications.json").read_text())["networks"]
+    assert [row["name"] for row in rows] == NAMES
+    assert all(row["holds"] for row in rows)
+    page = (ROOT / "docs" / "keras_files.md").read_text(encoding="utf-8")
+    assert "\n".join([HEADINGS, *map(line, rows), "40 of 40 hold"]) in page

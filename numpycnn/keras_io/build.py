@@ -53,8 +53,7 @@ def keras_form(model: Model, name: str | None = None, dtype: str | None = None, 
         if node.layer not in layers:
             layers[node.layer] = _keras_layer(node.layer, model.names[node.layer], dtype, dropout)
         inputs = [tensors[tensor] for tensor in node.inputs]
-        told = {} if node.training is None else {"training": node.training}
-        outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs, **told)
+        outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs)
         tensors.update(zip(node.outputs, outputs if isinstance(outputs, list | tuple) else [outputs], strict=True))
     inputs, outputs = ([tensors[t] for t in ends] for ends in (model.inputs, model.outputs))
     if isinstance(model, Sequential):

@@ -18,12 +18,14 @@ class Reference(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One call of a layer: References, or numbers where it is an operator's; `training` where it was told."""
+    """One call of a layer.
+
+    arguments: References, and numbers where it is an operator's.
+    joined: whether they came as one list, as those of Keras's merging layers do.
+    """
 
     arguments: list[Any]
-    training: bool | None
     joined: bool
-    """Whether the arguments came as one list, as those of Keras's merging layers do."""
 
 
 class Entry(NamedTuple):
@@ -84,11 +86,10 @@ def _reference(value: Any) -> Reference:
 
 def _read_list(node: list) -> Call:
     """Keras 2: a list of [layer, call, output, options], one for each input."""
-    options: dict[str, Any] = {}
     for one in node:
         if isinstance(one, list) and len(one) > 3:
-            options |= one[3] if isinstance(one[3], dict) else {"": one[3]}
-    return Call([_reference(one) for one in node], _training(options), joined=True)
+            _check_options(one[3] if isinstance(one[3], dict) else {"": one[3]})
+    return Call([_reference(one) for one in node], joined=True)
 
 
 def _read_arguments(node: Any) -> Call:
@@ -96,12 +97,11 @@ def _read_arguments(node: Any) -> Call:
     given = member(node, "args", (list, tuple), "a call")
     options = dict(member(node, "kwargs", dict, "a call")) if node.get("kwargs") else {}
     arguments: list[Any] = []
-    joined = len(given) == 1
     for value in given:
         arguments += _tensors(value) if isinstance(value, list) else [_tensor(value)]
-    training = _training({key: options.pop(key) for key in ("training", "mask") if key in options})
+    _check_options({key: options.pop(key) for key in ("training", "mask") if key in options})
     arguments += [_tensor(value) for value in options.values() if value is not None]
-    return Call(arguments, training, joined)
+    return Call(arguments, joined=len(given) == 1)
 
 
 def _tensors(values: list) -> list[Any]:
@@ -115,12 +115,11 @@ def _tensor(value: Any) -> Any:
     return plain(value)
 
 
-def _training(options: Mapping[str, Any]) -> bool | None:
-    """What a call was told of training; no other option, and no training that is always on, has an equal here."""
+def _check_options(options: Mapping[str, Any]) -> None:
+    """A call may be told training=False, which Keras 3 lets give way to what the whole model is told; nothing else."""
     for key, value in options.items():
-        if value is not None and (key, value) != ("training", False):
+        if value is not None and not (key == "training" and value is False):
             raise ModelFileError(f"a call may be told training=False alone; got {key}={_short(value)}")
-    return options.get("training")
 
 
 def _short(value) -> str:

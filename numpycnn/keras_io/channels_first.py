@@ -67,10 +67,10 @@ class Layouts:
             self._moved.add(tensor)
         return tensor
 
-    def call(self, layer: Layer, config: Any, inputs: list[Tensor], training: bool | None) -> list[Tensor]:
+    def call(self, layer: Layer, config: Any, inputs: list[Tensor]) -> list[Tensor]:
         """The outputs of a layer; inputs are permuted first where it needs them otherwise than they are."""
         if not self.on:
-            return _listed(layer(*inputs, training=training))
+            return _listed(layer(*inputs))
         kind, images = layer.keras_class, all(len(tensor.shape) == 3 for tensor in inputs)
         any_moved = any(tensor in self._moved for tensor in inputs)
         if isinstance(layer, Model):
@@ -81,7 +81,7 @@ class Layouts:
             moved = any_moved and images and self._passes(layer, kind)
         inputs = [self._laid(tensor, moved and len(tensor.shape) == 3) for tensor in inputs]
         layer = layer if isinstance(layer, Model) else self._own(layer, moved and kind in ALONG_AN_AXIS)
-        outputs = _listed(layer(*inputs, training=training))
+        outputs = _listed(layer(*inputs))
         return [self.take(tensor) if moved else tensor for tensor in outputs]
 
     def _passes(self, layer: Layer, kind: str) -> bool:
@@ -90,7 +90,7 @@ class Layouts:
             return type(getattr(layer, "axis", None)) is int
         if kind == "Rescaling":
             return np.ndim(layer.scale) == np.ndim(layer.offset) == 0  # type: ignore[attr-defined]
-        softmax = getattr(layer, "activation", None) in ("softmax", "log_softmax", "sparsemax")
+        softmax = getattr(layer, "activation", None) in ("softmax", "log_softmax")
         return kind in EACH_VALUE and not softmax and getattr(layer, "noise_shape", None) is None
 
     def _own(self, layer: Layer, axis_moves: bool) -> Layer:

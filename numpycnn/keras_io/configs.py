@@ -29,21 +29,21 @@ MOST_CALLS = 200_000
 """How many calls of layers a model may come to, all models within it counted at each place they stand."""
 
 
-def read_model(described: Any, layers: Mapping[str, type[Layer]] | None = None) -> Model:
+def read_model(described: Any, layers: Mapping[str, type[Layer]] | None = None, *, version: str = "3") -> Model:
     """The model of a configuration {"class_name", "config"}, its weights not drawn.
 
-    Args: layers: kinds of layers by class name besides numpycnn's own.
+    Args: layers: kinds of layers by class name besides numpycnn's own.   version: of Keras, which wrote it.
 
     Raises: ModelFileError for what cannot be built, naming the layer.
     """
-    return _Reader({**KINDS, **(layers or {})}).read(described)
+    return _Reader({**KINDS, **(layers or {})}, version).read(described)
 
 
 class _Reader:
     """Reads one configuration: what can be built, and what is known of the model so far."""
 
-    def __init__(self, kinds: Mapping[str, type[Layer]]):
-        self.kinds = kinds
+    def __init__(self, kinds: Mapping[str, type[Layer]], version: str):
+        self.kinds, self.version = kinds, version
         self.dtypes: list[np.dtype] = []
         self.models: list[Model] = []
         self.calls: dict[Layer, int] = {}
@@ -87,7 +87,7 @@ class _Reader:
         for entry in entries:
             if entry.name in layers:
                 with within(_place(entry)):
-                    (tensor,) = layouts.call(layers[entry.name], entry.config, [tensor], None)
+                    (tensor,) = layouts.call(layers[entry.name], entry.config, [tensor])
         chain: list[Layer] = []
         while tensor is not start:
             chain.append(tensor.node.layer)
@@ -124,7 +124,7 @@ class _Reader:
             with within(_place(entry)):
                 layer = layers.get(entry.name) or read_operator(entry, inputs)
                 tensors = _symbolic(inputs, operator=entry.name not in layers)
-                made[entry.name, number] = layouts.call(layer, entry.config, tensors, call.training)
+                made[entry.name, number] = layouts.call(layer, entry.config, tensors)
         inputs, outputs = ([_found(made, end) for end in own] for own in ends)
         with within(f"model {name!r}"):
             return self._known(Model(_alone(inputs), _alone(outputs), name=name), layouts)
@@ -140,6 +140,10 @@ class _Reader:
         with within(f"layer {entry.name!r}"):
             if not isinstance(entry.config, Mapping):
                 raise ModelFileError("its configuration must be an object")
+            if self.version.startswith("2.") and entry.config.get("activation") == "hard_sigmoid":
+                raise ModelFileError(
+                    "the hard_sigmoid of Keras 2 is 0.2 * x + 0.5 between 0 and 1, that here x / 6 + 0.5"
+                )
             self.dtypes.append(variable_dtype(entry.config.get("dtype")))
             return read_layer(entry.class_name, {**entry.config, "name": name}, self.kinds)
 

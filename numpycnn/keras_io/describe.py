@@ -71,8 +71,7 @@ class _Functional:
 
     def _call(self, node) -> dict[str, Any]:
         tensors = [self._tensor(tensor) for tensor in node.inputs]
-        told = {} if node.training is None else {"training": node.training}
-        return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": told}
+        return {"args": tensors if len(tensors) == 1 else [tensors], "kwargs": {}}
 
     def _tensor(self, tensor: Tensor) -> dict[str, Any]:
         described = {"shape": _batch(tensor), "dtype": str(self.model.dtype), "keras_history": self.histories[tensor]}

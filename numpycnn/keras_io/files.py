@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from numpycnn.keras_io.archive import CONFIG, WEIGHTS, open_archive
+from numpycnn.keras_io.archive import CONFIG, METADATA, WEIGHTS, open_archive
 from numpycnn.keras_io.configs import read_model
 from numpycnn.keras_io.errors import ModelFileError, within
 from numpycnn.keras_io.hdf5 import SIGNATURE, open_hdf5
@@ -36,8 +36,9 @@ def load_model(path, *, layers: Mapping[str, type[Layer]] | None = None) -> Mode
     with within(path.name):
         if _begins_with(path) == ZIP:
             with open_archive(path) as archive:
+                version = _version(read_json(archive.read(METADATA))) if METADATA in archive else ""
                 with within(CONFIG):
-                    model = read_model(read_json(archive.read(CONFIG)), layers)
+                    model = read_model(read_json(archive.read(CONFIG)), layers, version=version)
                 weights = archive.read(WEIGHTS)
             with within(WEIGHTS), open_hdf5(io.BytesIO(weights), len(weights)) as root:
                 read_weights(root, model)
@@ -48,7 +49,8 @@ def load_model(path, *, layers: Mapping[str, type[Layer]] | None = None) -> Mode
                 words = "it holds weights alone: make the model, then model.load_weights(path)"
                 raise ModelFileError(f"the file must have a configuration, the attribute model_config; {words}")
             with within("model_config"):
-                model = read_model(read_json(text), layers)
+                version = (root.text("keras_version") or b"").decode(errors="replace")
+                model = read_model(read_json(text), layers, version=version)
             read_weights(root, model)
             return model
 
@@ -71,6 +73,11 @@ def load_weights(model: Model, path) -> None:
         else:
             with open_hdf5(path, path.stat().st_size) as root:
                 read_weights(root, model)
+
+
+def _version(metadata) -> str:
+    found = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _begins_with(path: Path) -> bytes:

@@ -74,6 +74,17 @@ def _inexact(y):
     return y * (1 - np.log(np.maximum(y, np.finfo(y.dtype).tiny))) + FLUSHED
 
 
+class Mish(Function):
+    def gradient_scale(self, dy, x, y):
+        """x multiplies what TensorFlow takes away from 1."""
+        return super().gradient_scale(dy, x, y) + np.abs(dy * x)
+
+
+class Exponential(Function):
+    def output_scale(self, scale, y):
+        return y * (1 + scale) + FLUSHED
+
+
 FLUSHED = float(np.finfo(np.float32).tiny / np.finfo(np.float32).eps)
 """S of a share below float32's smallest normal number, which TensorFlow's kernels take for 0."""
 
@@ -93,11 +104,29 @@ ACTIVATIONS: dict[str, Function] = {
     "sigmoid": Function(ops.sigmoid, ops.sigmoid_backward, slopes=1),
     "hard_sigmoid": Function(ops.hard_sigmoid, ops.hard_sigmoid_backward, "inputs"),
     "hard_silu": Function(ops.hard_silu, ops.hard_silu_backward, "inputs", slopes=2),
+    "hard_swish": Function(ops.hard_silu, ops.hard_silu_backward, "inputs", slopes=2),
     "tanh": Function(ops.tanh, ops.tanh_backward, slopes=2),
     "softmax": Softmax(ops.softmax, ops.softmax_backward),
+    "exponential": Exponential(ops.exponential, ops.exponential_backward),
+    "softplus": Function(ops.softplus, ops.softplus_backward, "inputs", terms=1, slopes=1),
+    "log_sigmoid": Function(ops.log_sigmoid, ops.log_sigmoid_backward, "inputs", terms=1, slopes=1),
+    "mish": Mish(ops.mish, ops.mish_backward, "inputs", slopes=2),
+    "softsign": Function(ops.softsign, ops.softsign_backward, "inputs", slopes=1),
+    "squareplus": Function(ops.squareplus, ops.squareplus_backward, "inputs", terms=2, slopes=1),
+    "celu": Function(ops.celu, ops.celu_backward, "inputs", terms=1, slopes=1),
+    "hard_tanh": Function(ops.hard_tanh, ops.hard_tanh_backward, "inputs"),
+    "hard_shrink": Function(ops.hard_shrink, ops.hard_shrink_backward, "inputs"),
+    "soft_shrink": Function(ops.soft_shrink, ops.soft_shrink_backward, "inputs", terms=1),
+    "tanh_shrink": Function(ops.tanh_shrink, ops.tanh_shrink_backward, "inputs", terms=1, slopes=2),
+    "sparse_plus": Function(ops.sparse_plus, ops.sparse_plus_backward, "inputs", terms=1, slopes=1),
+    "sparse_sigmoid": Function(ops.sparse_sigmoid, ops.sparse_sigmoid_backward, "inputs", terms=1),
     "log_softmax": LogSoftmax(ops.log_softmax, ops.log_softmax_backward),
 }
-"""Keras's activation functions by name. leaky_relu has the slope 0.2 here and 0.3 as a layer, as in Keras."""
+"""Keras's activation functions by name. leaky_relu has the slope 0.2 here and 0.3 as a layer, as in Keras.
+
+Left out are glu, which changes the shape, threshold, which has no meaning without arguments, and sparsemax, whose
+shares in Keras 3.15 do not add up to 1: it gives (0.45, 0.25) for (0.3, 0.1), where arXiv:1602.02068 has (0.6, 0.4).
+"""
 
 
 def activation_function(name: str | None, layer: str = "Activation") -> Function:

@@ -181,11 +181,8 @@ class Layer:
         """The arguments of the Keras layer of the same name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
 
-    def __call__(self, *inputs, training: bool | None = None) -> Any:
-        """Put this layer after symbolic tensors; gives its symbolic output, or a list where it has several.
-
-        training: False for inference at this place whatever the model is in, as Keras's `base(x, training=False)`.
-        """
+    def __call__(self, *inputs) -> Any:
+        """Put this layer after symbolic tensors; gives its symbolic output, or a list where it has several."""
         if len(inputs) == 1 and isinstance(inputs[0], list | tuple):
             inputs = tuple(inputs[0])
         for tensor in inputs:
@@ -194,7 +191,7 @@ class Layer:
                     f"{self.keras_class}: a layer is called on symbolic tensors, as from Input(shape); "
                     f"got {type(tensor).__name__}. To compute with arrays, put the layer into a Model."
                 )
-        outputs = Node(self, inputs, training).outputs
+        outputs = Node(self, inputs).outputs
         return outputs[0] if len(outputs) == 1 else list(outputs)
 
 
@@ -211,8 +208,6 @@ class Tensor:
 class Node:
     """One use of a layer in a graph.
 
-    training: what a call is told here whatever the model around is told; None: the same as the model.
-
     Where a size of an input is open, the layer is asked at two sizes instead, one and the same for all open axes. An
     axis of the output that comes out the same is known; one that does not is open itself.
 
@@ -221,7 +216,6 @@ class Node:
 
     layer: Layer
     inputs: tuple[Tensor, ...]
-    training: bool | None = None
     outputs: tuple[Tensor, ...] = field(init=False)
 
     def __post_init__(self):

@@ -37,7 +37,7 @@ def _with_layers(flat: Graph, others: dict[Layer, Layer]) -> Graph:
     tensors: dict[Tensor, Tensor] = {tensor: tensor for tensor in flat.inputs}
     nodes = []
     for node in flat.nodes:
-        nodes.append(Node(others.get(node.layer, node.layer), tuple(tensors[t] for t in node.inputs), node.training))
+        nodes.append(Node(others.get(node.layer, node.layer), tuple(tensors[t] for t in node.inputs)))
         tensors.update(zip(node.outputs, nodes[-1].outputs, strict=True))
     changed = Graph(flat.inputs, [tensors[tensor] for tensor in flat.outputs], name=flat.name)
     names = {others.get(layer, layer): name for layer, name in flat.names.items()}

@@ -27,7 +27,7 @@ class Graph(Layer):
     "inner/conv1/kernel".
     """
 
-    def __init__(self, inputs, outputs, *, name: str | None = None):
+    def __init__(self, inputs, outputs, *, name: str | None = None, names: dict[Layer, str] | None = None):
         super().__init__(name=name)
         self.single = isinstance(inputs, Tensor), isinstance(outputs, Tensor)
         self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
@@ -35,7 +35,7 @@ class Graph(Layer):
         nodes, entries = sorted_nodes(self.inputs, self.outputs), {tensor.node for tensor in self.inputs}
         shown = (n.layer for n in nodes if n not in entries or isinstance(n.layer, InputLayer))
         layers = list(dict.fromkeys(shown))
-        self.lay_out([node for node in nodes if node not in entries], layers, unique_names(layers))
+        self.lay_out([node for node in nodes if node not in entries], layers, names or unique_names(layers))
 
     def lay_out(self, nodes: list[Node], layers: list[Layer], names: dict[Layer, str]) -> None:
         """Fix the order of the nodes and of the layers, and the layers' names."""
@@ -158,7 +158,7 @@ class Graph(Layer):
             arrays, name = tuple(values[tensor] for tensor in node.inputs), self.names[node.layer]
             within = {"wanted": asks(node)} if asks and isinstance(node.layer, Graph) else {}
             try:
-                step = node.layer.call(own.get(name, {}), arrays, training=_told(node, training), rng=rng, **within)
+                step = node.layer.call(own.get(name, {}), arrays, training=training, rng=rng, **within)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in layer {name!r} ({node.layer.keras_class})")
                 raise
@@ -190,10 +190,6 @@ class Graph(Layer):
         for node in self.nodes:
             first.setdefault(node.layer, tuple(shapes[tensor] for tensor in node.inputs))
         return first
-
-
-def _told(node: Node, training: bool) -> bool:
-    return training if node.training is None else node.training
 
 
 def _by_layer(weights) -> dict[str, dict[str, np.ndarray]]:

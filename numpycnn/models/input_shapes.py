@@ -18,7 +18,7 @@ def with_input_shapes(model: Model, *shapes) -> Model:
         tensors[own] = Input(shape, name=model.names.get(own.node.layer))
     nodes = []
     for node in model.nodes:
-        nodes.append(Node(node.layer, tuple(tensors[tensor] for tensor in node.inputs), node.training))
+        nodes.append(Node(node.layer, tuple(tensors[tensor] for tensor in node.inputs)))
         tensors.update(zip(node.outputs, nodes[-1].outputs, strict=True))
     layers = {own.node.layer: tensors[own].node.layer for own in model.inputs}
     other = copy.copy(model)

@@ -27,6 +27,7 @@ class Model(Graph):
         inputs, outputs: one symbolic tensor or a list of them; arrays go in and out in the same form.
         dtype: of the weights and of the arithmetic; arrays that come in are cast to it, as Keras does.
         seed: of the generator that draws the weights when they are first needed, and of dropout.
+        names: by layer, where they are to be called otherwise than they call themselves.
 
     Raises: ValueError where the outputs do not follow from the inputs, or two layers share a name.
 
@@ -37,8 +38,8 @@ class Model(Graph):
     (2, 10)
     """
 
-    def __init__(self, inputs, outputs, *, name: str | None = None, dtype="float32", seed: int = 0):
-        super().__init__(inputs, outputs, name=name)
+    def __init__(self, inputs, outputs, *, name: str | None = None, dtype="float32", seed: int = 0, names=None):
+        super().__init__(inputs, outputs, name=name, names=names)
         self.dtype, self.seed = np.dtype(dtype), seed
         self._variables: dict[str, Variable] | None = None
         self._kept: Kept | None = None

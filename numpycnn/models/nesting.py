@@ -37,26 +37,23 @@ def _spread(graph: Graph, kind, **options):
         graph.inputs[0] if single_input else graph.inputs,
         outputs[0] if single_output else outputs,
         name=graph.name,
+        names=names,
         **options,
     )
     flat.lay_out(nodes, list(names), names)
     return flat
 
 
-def _laid_out(graph: Graph, inputs, prefix: str, names: dict[Layer, str], nodes: list[Node], told=None) -> list:
-    """Add every node of `graph`, given these inputs, to `nodes` and its layer to `names`; the outputs.
-
-    told: whether the graph is always in training or in inference where it stands; None: as what is around it.
-    """
+def _laid_out(graph: Graph, inputs, prefix: str, names: dict[Layer, str], nodes: list[Node]) -> list:
+    """Add every node of `graph`, given these inputs, to `nodes` and its layer to `names`; the outputs."""
     tensors = dict(zip(graph.inputs, inputs, strict=True))
     for node in graph.nodes:
         given, name = [tensors[tensor] for tensor in node.inputs], prefix + graph.names[node.layer]
-        training = told if node.training is None else node.training
         if isinstance(node.layer, Graph):
-            outputs = _laid_out(node.layer, given, f"{name}.", names, nodes, training)
+            outputs = _laid_out(node.layer, given, f"{name}.", names, nodes)
         else:
             names.setdefault(node.layer, name)
-            nodes.append(Node(node.layer, tuple(given), training))
+            nodes.append(Node(node.layer, tuple(given)))
             outputs = nodes[-1].outputs
         tensors.update(zip(node.outputs, outputs, strict=True))
     return [tensors[tensor] for tensor in graph.outputs]

@@ -14,5 +14,7 @@ from numpycnn.ops.merging import *
 from numpycnn.ops.normalization import *
 from numpycnn.ops.pooling import *
 from numpycnn.ops.resize import *
+from numpycnn.ops.shrinking import *
 from numpycnn.ops.sigmoids import *
 from numpycnn.ops.softmax import *
+from numpycnn.ops.softplus import *

@@ -69,6 +69,17 @@ def softmax_cases(draw):
     return Case(draw(inputs(shape)), {"axis": draw(st.integers(-len(shape), len(shape) - 1), label="axis")})
 
 
+@st.composite
+def exponential_cases(draw):
+    case = draw(cases({}))
+    return Case({"x": case.arrays["x"].clip(-9, 9)})
+
+
+def exponential_scale(case):
+    """x, which the exponential multiplies, may be rounded."""
+    return np.exp(case.arrays["x"]) * (1 + abs(case.arrays["x"]))
+
+
 def below_largest(case):
     """How far exp's argument is from the largest of its axis, which is rounded before exp is taken; and the axis."""
     x, axis = case.arrays["x"], case.options["axis"]
@@ -141,6 +152,28 @@ OPS = [
         output=lambda x, approximate: abs(x), smooth=True,
         approximate=[False, True],
     ),
+    Op(
+        "exponential", exponential_cases(), scale=exponential_scale,
+        gradient_scale=lambda dy, case: abs(dy) * exponential_scale(case), constant=ELEMENTWISE, smooth=True,
+    ),
+    activation("softplus", lambda x: 1, output=lambda x: abs(x) + 1, smooth=True),
+    activation("log_sigmoid", lambda x: 1, output=lambda x: abs(x) + 1, smooth=True),
+    activation("mish", lambda x: 2 + abs(x), output=abs, smooth=True),
+    activation("softsign", lambda x: 1),
+    activation("squareplus", lambda x, b: 1, output=lambda x, b: abs(x) + b + 1, smooth=True, b=[4.0, 1.0, 0.25]),
+    activation(
+        "celu", lambda x, alpha: np.exp(np.minimum(x, 0) / alpha) * (1 + abs(x)),
+        output=lambda x, alpha: x.clip(0) + abs(alpha), alpha=[1.0, 0.5, 2.0],
+    ),
+    activation("hard_tanh", lambda x: 1),
+    activation("hard_shrink", lambda x, threshold: 1, threshold=[0.5, 0.0, 2.0]),
+    activation(
+        "soft_shrink", lambda x, threshold: 1, output=lambda x, threshold: abs(x) + threshold,
+        threshold=[0.5, 0.0, 2.0],
+    ),
+    activation("tanh_shrink", lambda x: 2, output=lambda x: abs(x) + 1, smooth=True),
+    activation("sparse_plus", lambda x: 1, output=lambda x: abs(x) + 1),
+    activation("sparse_sigmoid", lambda x: 1, output=lambda x: abs(x) + 1),
     Op(
         "prelu", prelu_cases(), scale=lambda case: abs(numpycnn.ops.prelu(*case.arrays.values())),
         gradient_scale=prelu_gradient_scale, constant=ELEMENTWISE, smooth=False,
