@@ -20,6 +20,7 @@ from numpycnn.layers import (
     GlobalAveragePooling2D,
     Input,
     Layer,
+    LeakyReLU,
     MaxPooling2D,
     ReLU,
 )
@@ -55,16 +56,32 @@ def test_a_chain_by_hand():
     assert [moment.bytes // 4 - 55 for moment in course.predict] == [24, 54, 60, 72]
 
 
+def test_nothing_is_written_over_what_a_backward_reads():
+    """Not over the x of batch normalization, which it reads itself, nor over ReLU's output; but over what ReLU reads."""
+    layers = [Conv2D(5, 1, use_bias=False, name="a"), BatchNormalization(name="b"), ReLU(name="c"), LeakyReLU(name="d")]
+    model = Sequential([Input((2, 3, 4)), *layers])
+    low = {m.layer: m.bytes // 4 for m in timeline(model).train_low if m.phase == "forward"}
+    lasting, statistics = 20 + 4 * 5, 2 * 5
+    assert low["a"] == lasting + 24 + 30
+    assert low["b"] == low["c"] == lasting + 24 + 30 + 30 + statistics
+    assert low["d"] == low["c"] + 30
+
+
 def test_a_residual_unit_shares_the_gradient_of_its_sum():
-    """Lean, dy goes to both sides of the addition as it is."""
-    x = Input((2, 3, 4))  # 24
-    main = Conv2D(4, 1, use_bias=False, name="conv")(x)
-    model = Model(x, Dense(1, use_bias=False)(Flatten()(Add(name="add")([main, BatchNormalization(name="bn")(x)]))))
+    """Lean, dy goes to both sides of the addition as it is, and is written over only by the last that needs it."""
+    x = Input((2, 3, 4))  # 24, as all that follows
+    stem = Conv2D(4, 1, use_bias=False, name="stem")(x)
+    main = Conv2D(4, 1, use_bias=False, name="conv")(stem)
+    summed = Add(name="add")([main, BatchNormalization(name="bn")(stem)])
+    model = Model(x, Dense(1, use_bias=False)(Flatten()(summed)))
+    assert [model.names[node.layer] for node in model.nodes][:3] == ["stem", "conv", "bn"]
     low, high = ({m.layer: m.bytes // 4 for m in c if m.phase == "backward"} for c in courses(model))
-    statistics, kept = 2 * 4, 24 + 24  # x, and the sum that dense keeps
-    still = 24 + 16 + 16  # dense, conv, batch normalization
-    assert low["add"] == still + kept - 24 + statistics + 24
-    assert high["add"] == still + kept - 24 + statistics + 3 * 24 + 24  # dy and two copies of it; the held gradient
+    still, statistics = 24 + 16 + 16 + 16, 2 * 4  # dense, batch normalization, two convolutions
+    kept = 24 + 24 + statistics  # x and the stem
+    assert low["add"] == still + kept + 24
+    assert low["bn"] == still + kept + 24 + 24  # dy is still the convolution's as well
+    assert low["conv"] == still + kept - statistics + 24 + 24 + 24  # dy, what came from the other side, and dx
+    assert high["add"] == still + kept + 3 * 24 + 24  # dy and two copies of it; the gradient of dense
 
 
 def courses(model):

@@ -2,11 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from reference_tests.library.command_line import succeeds
+from reference_tests.library.command_line import run, succeeds
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,6 +57,23 @@ def test_the_table_of_networks_is_what_count_says_of_each():
     assert {name: (f"{c.params.total:,}", f"{c.macs:,}") for name, c in counted.items()} == {
         name: (params, macs) for name, params, macs in rows
     }
+
+
+def test_the_page_on_verification_quotes_what_verify_prints(tmp_path):
+    """The three reasons, from a recording that the example makes."""
+    text = (ROOT / "docs" / "verification.md").read_text(encoding="utf-8")
+    script = ROOT / "docs" / "examples" / "recorded_elsewhere.py"
+    subprocess.run([sys.executable, script, tmp_path / "recorded.npz"], check=True, cwd=ROOT)
+    printed = run(f"verify {ROOT}/docs/examples/small_network.py:model --dump {tmp_path}/recorded.npz").stdout
+    quoted = re.findall(r"^reason: .*$", text, re.M)
+    assert len(quoted) == 3
+    assert quoted == [line.strip() for line in printed.splitlines() if line.strip().startswith("reason: ")]
+
+
+def test_the_page_on_checking_quotes_what_check_prints():
+    text = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+    quoted = text.rpartition("--op conv2d\n```\n\n```\n")[2].removesuffix("```\n")
+    assert quoted == run(f"check {ROOT}/docs/examples/my_convolution.py:my_conv2d --op conv2d").stdout
 
 
 def test_the_memory_table_is_what_was_measured_and_what_count_says():
