@@ -42,7 +42,7 @@ def conv2d_transpose_by_zeros(x, kernel, *, strides=1, padding="valid") -> np.nd
     strides = pair(op, "strides", strides)
     if padding not in ("valid", "same"):
         fail(op, 'padding must be "valid" or "same"', padding=padding)
-    pads: Any = []
+    pads = []
     for size, extent, stride in zip(x.shape[1:3], kernel.shape[:2], strides, strict=True):
         reach = (size - 1) * stride + extent
         output = size * stride if padding == "same" else reach + max(stride - extent, 0)
@@ -50,5 +50,6 @@ def conv2d_transpose_by_zeros(x, kernel, *, strides=1, padding="valid") -> np.nd
         pads.append((extent - 1 - before, output - (size - 1) * stride - 1 + before))
     if min(min(pad) for pad in pads) < 0:
         fail(op, "the kernel must reach as far as it is cropped", kernel=kernel, strides=strides)
+    around: Any = tuple(pads)
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return conv2d(insert_zeros(x, strides), turned, padding=tuple(pads))
+    return conv2d(insert_zeros(x, strides), turned, padding=around)
