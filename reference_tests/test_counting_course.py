@@ -177,6 +177,8 @@ def test_mixed_precision_keeps_weights_and_statistics_in_float32():
     for name in ("parameter_bytes", "gradient_bytes", "optimizer_bytes"):
         assert getattr(mixed, name) == getattr(single, name)
     assert mixed.copy_bytes * 2 == mixed.gradient_bytes
+    parts = ("parameter", "gradient", "optimizer", "copy", "kept")
+    assert mixed.training_bytes == sum(getattr(mixed, f"{part}_bytes") for part in parts)
     assert single.copy_bytes == 0
     assert 2 * mixed.output_bytes == single.output_bytes
     statistics = 4 * 2 * 6

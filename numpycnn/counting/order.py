@@ -38,11 +38,10 @@ def best_order(sizes: Sizes) -> list[Node]:
 def _pieces(graph: Graph) -> list[list[Node]]:
     """The nodes in the model's order, cut where at most one tensor is still to be read.
 
-    Outputs of the model, and what nobody reads, count as still to be read: such a node may better wait for long.
+    What nobody reads counts as still to be read, since its node may better wait for long.
     """
     unread = Counter(tensor for node in graph.nodes for tensor in dict.fromkeys(node.inputs))
     unread.update(tensor for node in graph.nodes for tensor in node.outputs if not unread[tensor])
-    unread.update(graph.outputs)
     waiting, pieces, piece = {tensor for tensor in graph.inputs if unread[tensor]}, [], []
     for node in graph.nodes:
         piece.append(node)
