@@ -6,6 +6,7 @@ from functools import reduce
 from heapq import heappop, heappush
 from itertools import count
 from operator import or_
+from typing import Any
 
 from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Node, Tensor
@@ -76,8 +77,8 @@ class _Search:
     def order(self) -> list[Node]:
         """Sets of finished nodes, as bits, from the one with the lowest peak so far; at equal peaks the fullest."""
         everything, tie = (1 << len(self.piece)) - 1, count()
-        heap = [(0, 0, next(tie), 0, 0, ())]
-        seen = set()
+        heap: list[tuple[Any, ...]] = [(0, 0, next(tie), 0, 0, ())]
+        seen: set[int] = set()
         while heap and len(seen) < MOST_STATES:
             peak, _, _, done, alive, path = heappop(heap)
             if done == everything:

@@ -158,7 +158,7 @@ OPS = [
     ),
     activation("softplus", lambda x: 1, output=lambda x: abs(x) + 1, smooth=True),
     activation("log_sigmoid", lambda x: 1, output=lambda x: abs(x) + 1, smooth=True),
-    activation("mish", lambda x: 2 + abs(x), output=abs, smooth=True),
+    activation("mish", lambda x: 2 + 2 * abs(x), output=abs, smooth=True),
     activation("softsign", lambda x: 1),
     activation("squareplus", lambda x, b: 1, output=lambda x, b: abs(x) + b + 1, smooth=True, b=[4.0, 1.0, 0.25]),
     activation(
