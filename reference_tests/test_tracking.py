@@ -1,4 +1,4 @@
-"""Tracking: the filter by its textbook formulas, assignments by brute force, metrics by hand and by the papers' costs."""
+"""Tracking: the filter by its textbook formulas, assignments by brute force, metrics by hand and by formulas."""
 
 import itertools
 import runpy
@@ -216,7 +216,7 @@ def test_what_is_no_box_is_no_track():
     odd = [[0, 0, 0, 5], [np.nan, 0, 1, 1], [3, 3, 3, 3], [0, 0, np.inf, 9], [9, 8, 1, 2], [-1e200, 0, 1e200, 1e200]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for found in track_boxes([odd, [], odd[::-1], odd]):
+        for found in track_boxes([odd, [], odd[::-1], odd], min_hits=0):
             assert set(found["detections"].tolist()) <= {1, 4}
         assert found["boxes"].round().tolist() == [[1, 2, 9, 8]]
         assert [len(one["ids"]) for one in track_boxes([[], np.zeros((0, 4), np.float32)])] == [0, 0]

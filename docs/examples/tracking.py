@@ -7,7 +7,7 @@ import argparse
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy.ndimage import binary_dilation, find_objects, label
+from scipy import ndimage
 
 from numpycnn.data import moving_scene, sample_digits
 from numpycnn.detection import track_boxes, tracking_metrics
@@ -19,8 +19,9 @@ ZOOM = 3
 def ink(image: np.ndarray) -> np.ndarray:
     """Boxes (n, 4), xyxy, of what hangs together in an image (height, width): digits that touch are one."""
     light = image > 0.15
-    parts, _ = label(binary_dilation(light, np.ones((3, 3))))
-    found = [np.argwhere(light & (parts == i + 1)) for i in range(len(find_objects(parts)))]
+    parts = np.zeros(light.shape, np.int32)
+    ndimage.label(ndimage.binary_dilation(light, np.ones((3, 3))), output=parts)
+    found = [np.argwhere(light & (parts == i + 1)) for i in range(parts.max())]
     return np.array([[*part.min(axis=0)[::-1], *part.max(axis=0)[::-1] + 1] for part in found], float).reshape(-1, 4)
 
 
