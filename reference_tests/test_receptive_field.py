@@ -106,7 +106,7 @@ def test_the_ends_of_a_field_are_reached():
     x = Input((23, 19, 1))
     y = Conv2D(1, (3, 2), strides=(2, 1), kernel_initializer="ones", name="first")(x)
     y = MaxPooling2D((2, 3), name="pool")(y)
-    y = Add(name="sum")([layers.Cropping2D(((0, 0), (1, 1)))(y), Conv2D(1, (1, 3), kernel_initializer="ones")(y)])
+    y = Add(name="sum")([layers.Cropping2D(((0, 1), (2, 0)))(y), Conv2D(1, (2, 3), kernel_initializer="ones")(y)])
     model = Model(x, y, dtype="float64")
     found = field(model, "sum")
     assert found.padding == (0, 0)
@@ -115,6 +115,8 @@ def test_the_ends_of_a_field_are_reached():
     rows, columns = np.nonzero(np.reshape(seen, (23, 19)))
     assert (rows.max() + 1, columns.max() + 1) == found.size
     assert (rows.min(), columns.min()) == (0, 0)
+    assert found.centre == ((found.size[0] - 1) / 2, (found.size[1] - 1) / 2)
+    assert found.size[0] != found.size[1]
 
 
 def with_infinity(x, p, q):
@@ -131,3 +133,5 @@ def test_what_has_no_field():
     model = Model(x, layers.Flatten(name="flat")(uneven))
     assert [field(model, name) for name in ("pooled", "gated", "joined", "flat")] == [None] * 4
     assert field(model, "conv2d").size == (3, 3)
+    slow, fast = Conv2D(3, 1, strides=2)(x), layers.Cropping2D(((4, 0), (0, 4)))(x)
+    assert field(Model(x, Add(name="out of step")([slow, fast])), "out of step") is None
