@@ -12,6 +12,7 @@ from numpycnn.counting import count
 from numpycnn.layers import Add, AveragePooling2D, Concatenate, Conv2D, Conv2DTranspose, Input, MaxPooling2D
 from numpycnn.models import Model
 from numpycnn.models.blocks import bottleneck_unit, conv_bn, max_pool
+from numpycnn.ops.windows import Reach
 from numpycnn.testing.strategies import distinct
 
 
@@ -123,6 +124,13 @@ def with_infinity(x, p, q):
     changed = x.copy()
     changed[0, p, q] = np.inf
     return changed
+
+
+def test_borders_shift_what_is_read():
+    rows, columns = layers.Cropping2D(((1, 2), (3, 4))).reach((9, 12, 2))
+    assert (rows, columns) == (Reach(1, 1, 1), Reach(1, 3, 3))
+    rows, columns = layers.ZeroPadding2D(((1, 2), (3, 4))).reach((9, 12, 2))
+    assert (rows, columns) == (Reach(1, -1, -1), Reach(1, -3, -3))
 
 
 def test_what_has_no_field():
