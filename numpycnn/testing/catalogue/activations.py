@@ -91,7 +91,7 @@ def softmax_scale(case):
 
 
 SUBNORMAL = float(np.finfo(np.float32).tiny)
-"""Below this a share in float32 is rounded by as much as one of this size is, and what it is multiplied with with it."""
+"""Below this a share in float32 is rounded by as much as one of this size is, whatever it is multiplied with."""
 
 
 def softmax_gradient_scale(dy, case):
