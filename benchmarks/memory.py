@@ -1,9 +1,9 @@
 """The memory that TensorFlow's allocator really gave out, beside the range that `numpycnn count` prints.
 
-    python benchmarks/memory.py                                  # every row, about 15 minutes on two cores
-    python benchmarks/memory.py --networks ResNet50 --batches 8  # one of them
-    python benchmarks/memory.py --device GPU:0 --json results.json
-    python benchmarks/memory.py --measured results.json          # today's estimates beside what was measured then
+    python -m benchmarks.memory                                  # every row, about 15 minutes on two cores
+    python -m benchmarks.memory --networks ResNet50 --batches 8  # one of them
+    python -m benchmarks.memory --device GPU:0 --json results.json
+    python -m benchmarks.memory --measured results.json          # today's estimates beside what was measured then
 
 Each row is a process of its own. It builds the network in Keras, reads it back as a numpycnn model, counts that, and
 runs it in tf.function: some steps to warm up, then five whose peak is read from tf.config.experimental.get_memory_info
@@ -36,7 +36,10 @@ def main():
         print(json.dumps(measured_row(*sys.argv[2:])))
         return 0
     arguments = parsed()
+    line = markdown_line if arguments.markdown else plain_line
     print(line(HEADINGS))
+    if arguments.markdown:
+        print("|---|" + "---:|" * (len(HEADINGS) - 1))
     rows = []
     for row in measured(arguments):
         rows.append(row)
@@ -44,7 +47,7 @@ def main():
     trained = [row for row in rows if row["optimizer"]]
     inside = sum(row["low"] <= row["least"] and row["most"] <= row["high"] for row in rows)
     near = sum(abs(row["middle"] / row["median"] - 1) <= 0.1 for row in trained)
-    print(f"{inside} of {len(rows)} lie in the range with all {STEPS} runs; of those that train, ", end="")
+    print(f"\n{inside} of {len(rows)} lie in the range with all {STEPS} runs; of those that train, ", end="")
     print(f"{near} of {len(trained)} medians lie within 10 % of its middle")
     if arguments.json:
         arguments.json.write_text(json.dumps({**environment(), "rows": rows}, indent=1) + "\n")
@@ -71,6 +74,7 @@ def parsed():
     parser.add_argument("--optimizers", nargs="+", default=("sgd", "adam"), choices=("sgd", "momentum", "adam"))
     parser.add_argument("--device", default="CPU:0")
     parser.add_argument("--measured", type=Path, help="a file of an earlier run, whose peaks are taken")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/counting.md has it")
     parser.add_argument("--json", type=Path, help="a file for the rows")
     return parser.parse_args()
 
@@ -202,7 +206,11 @@ def cells(row) -> list[str]:
     return [row["network"], str(row["batch"]), optimizer, *sizes, ratio]
 
 
-def line(cells) -> str:
+def markdown_line(cells) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def plain_line(cells) -> str:
     name, *others = cells
     return f"{name:14}  " + "  ".join(f"{cell:>9}" for cell in others)
 

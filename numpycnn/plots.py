@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpycnn.counting import Count, Timeline
 
-__all__ = ["boxes_in_pictures", "course_of_memory", "feature_maps", "precision_recall"]
+__all__ = ["boxes_in_pictures", "course_of_memory", "curves", "feature_maps", "precision_recall"]
 
 
 def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path=None) -> "Figure":
@@ -112,6 +112,20 @@ def precision_recall(recall, precision, *, title: str = "", path=None) -> "Figur
     axis.plot(points, sampled(recall, best, points), "x", color="tab:blue", label="the eleven points of VOC")
     axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.05), title=title)
     axis.legend(fontsize=8, loc="lower left")
+    return _saved(figure, path)
+
+
+def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", path=None) -> "Figure":
+    """Lines over one x, each by its name.
+
+    Args: x: (n,); named: (n,) values by name; path: as in `feature_maps`.   Returns: the figure.
+    """
+    figure = _new_figure("curves", figsize=(5, 3.4))
+    axis = figure.subplots()
+    for name, values in named.items():
+        axis.plot(x, values, label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend(fontsize=8)
     return _saved(figure, path)
 
 

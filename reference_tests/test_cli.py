@@ -114,11 +114,11 @@ def test_plain_lines():
     empty = lines.index("")
     table = [re.split("  +", line.strip()) for line in lines[:empty]]
     assert table == [
-        ["layer", "kind", "output shape", "parameters", "MACs", "output bytes"],
+        ["layer", "kind", "output shape", "parameters", "MACs", "output bytes", "share of MACs"],
         ["input", "InputLayer", "200x300x3", "0", "0", "36,000,000"],
-        ["conv1", "Conv2D", "100x150x100", "2,800", "40,500,000", "300,000,000"],
-        ["conv2", "Conv2D", "50x75x200", "180,200", "675,000,000", "150,000,000"],
-        ["conv3", "Conv2D", "25x38x400", "720,400", "684,000,000", "76,000,000"],
+        ["conv1", "Conv2D", "100x150x100", "2,800", "40,500,000", "300,000,000", "2.9 %"],
+        ["conv2", "Conv2D", "50x75x200", "180,200", "675,000,000", "150,000,000", "48.2 %"],
+        ["conv3", "Conv2D", "25x38x400", "720,400", "684,000,000", "76,000,000", "48.9 %"],
     ]
     facts = dict(re.split("  +", line) for line in lines[empty + 1 :])
     assert facts["parameters"] == "903,400; 903,400 trainable, 0 not trainable"
@@ -127,6 +127,7 @@ def test_plain_lines():
         "memory of parameters": "3,613,600 bytes = 3.614 MB (3.446 MiB); ",
         "memory of outputs": "526,000,000 bytes = 526 MB (501.6 MiB); ",
         "memory to predict": "453,613,600 bytes = 453.6 MB (432.6 MiB); ",
+        "memory to predict, in order": "453,613,600 bytes = 453.6 MB (432.6 MiB); ",
         "memory to predict, by the book": "453,613,600 bytes = 453.6 MB (432.6 MiB); ",
         "memory to train": "500,454,400 bytes = 500.5 MB (477.3 MiB); ",
         "memory to train, by the book": "565,613,600 bytes = 565.6 MB (539.4 MiB); ",

@@ -2,11 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from reference_tests.library.command_line import succeeds
+from reference_tests.library.command_line import run, succeeds
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,6 +57,54 @@ def test_the_table_of_networks_is_what_count_says_of_each():
     assert {name: (f"{c.params.total:,}", f"{c.macs:,}") for name, c in counted.items()} == {
         name: (params, macs) for name, params, macs in rows
     }
+
+
+def test_the_page_on_verification_quotes_what_verify_prints(tmp_path):
+    """The three reasons, from a recording that the example makes."""
+    text = (ROOT / "docs" / "verification.md").read_text(encoding="utf-8")
+    script = ROOT / "docs" / "examples" / "recorded_elsewhere.py"
+    subprocess.run([sys.executable, script, tmp_path / "recorded.npz"], check=True, cwd=ROOT)
+    printed = run(f"verify {ROOT}/docs/examples/small_network.py:model --dump {tmp_path}/recorded.npz").stdout
+    quoted = re.findall(r"^reason: .*$", text, re.M)
+    assert len(quoted) == 3
+    assert quoted == [line.strip() for line in printed.splitlines() if line.strip().startswith("reason: ")]
+
+
+def test_the_page_on_checking_quotes_what_check_prints():
+    text = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+    quoted = text.rpartition("--op conv2d\n```\n\n```\n")[2].removesuffix("```\n")
+    assert quoted == run(f"check {ROOT}/docs/examples/my_convolution.py:my_conv2d --op conv2d").stdout
+
+
+def test_the_memory_table_is_what_was_measured_and_what_count_says():
+    """The measured peaks are those of the file, all of them lie in the range, and the range is that of today."""
+    from numpycnn import count
+    from numpycnn.models import resnet34
+
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/memory-[\d-]+\.json", text))
+    measured = json.loads((ROOT / file).read_text(encoding="utf-8"))["rows"]
+    lines = re.findall(r"^\| (\w+) \| (\d+) \| (sgd|adam|\(predict\)) \| (.*?) \|$", text, re.M)
+    assert len(lines) == len(measured) == 43
+    for (network, batch, optimizer, cells), row in zip(lines, measured, strict=True):
+        assert (network, int(batch)) == (row["network"], row["batch"])
+        assert optimizer == (row["optimizer"] or "(predict)")
+        low, _, high, *peaks = (int(cell.replace(",", "")) for cell in cells.split(" | ")[:6])
+        assert peaks == [round(row[name] / 1e6) for name in ("least", "median", "most")]
+        assert low <= min(peaks) <= max(peaks) <= high
+        if network == "ResNet34":
+            memory = count(resnet34(), batch_size=row["batch"], optimizer=row["optimizer"]).memory
+            kind = "training" if row["optimizer"] else "inference"
+            ends = (getattr(memory, f"{kind}_{end}_bytes") for end in ("low", "high"))
+            assert [low, high] == [round(end / 1e6) for end in ends]
+
+
+def test_the_largest_batch_on_the_page_is_what_count_prints():
+    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    command, quoted = re.search(
+        r"^    numpycnn (count \S+ \S+ \S+ --fit \S+)$.*?^(    fits into.*?)\n\n", text, re.M | re.S
+    ).groups()
+    assert [line.strip() for line in quoted.splitlines()] == succeeds(command).splitlines()[-8:]
 
 
 def test_the_table_of_keras_applications_is_what_was_measured():

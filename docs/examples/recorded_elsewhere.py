@@ -53,4 +53,5 @@ def run(image):
 
 
 if __name__ == "__main__":
-    np.savez(sys.argv[1], **run(np.random.default_rng(0).random((2, 12, 10, 3), np.float32)))
+    recorded: dict = run(np.random.default_rng(0).random((2, 12, 10, 3), np.float32))
+    np.savez(sys.argv[1], **recorded)

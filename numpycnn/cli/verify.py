@@ -15,7 +15,7 @@ from numpycnn.models import Model
 
 __all__ = ["verify"]
 
-OTHER = "The other side"
+OTHER, OUTPUT = "The other side", "Output"
 
 
 def verify(
@@ -45,10 +45,20 @@ def verify(
     classes: Annotated[int | None, typer.Option(help="Number of classes of a model that is named.")] = None,
     input_shape: Annotated[str | None, typer.Option("--input", help="HxWxC, of a model that is named.")] = None,
     gradients: Annotated[bool, typer.Option(help="Compare the gradients of all weights as well.")] = True,
+    step: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Compare a step of SGD at this learning rate as well.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Draws the weights, and the loss whose gradients are compared.", show_default="0")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.", rich_help_panel=OUTPUT)] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as a page as well.", rich_help_panel=OUTPUT)
+    ] = None,
+    reproduce: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write the first difference as a .npz and a script.", rich_help_panel=OUTPUT),
+    ] = None,
 ) -> int:
     """Run MODEL in NumPy and compare it, layer by layer, with TensorFlow, a recording (--dump) or another model.
 
@@ -79,6 +89,7 @@ def verify(
             against=side,
             gradients=gradients,
             training=training,
+            step=step,
             layout=layout,
             names=None if names is None else read_names(names),
             seed=seed or 0,
@@ -86,12 +97,15 @@ def verify(
         )
         progress.update(bar, completed=steps)
     counted = count(model, batch_size=2 if x is None else len(x))
+    written = _written(report, html, reproduce)
     if as_json:
         typer.echo(json.dumps({**report.to_dict(), "count": counted.to_dict()}, indent=2))
     else:
         _print(report)
         if side == "tensorflow":
             figures_table(counted, target).show()
+        if written:
+            typer.echo(f"written: {', '.join(map(str, written))}")
         typer.echo(report.summary)
     return 0 if report.holds else 1
 
@@ -112,6 +126,17 @@ def _other_side(against: str, dump: Path | None, other: str | None, seed: int | 
     if seed is not None or other in model_functions():
         model.initialize(seed or 0)
     return model
+
+
+def _written(report, html: Path | None, reproduce: Path | None) -> list[Path]:
+    """The files that were asked for, and written."""
+    from numpycnn.verification import html_page, write_reproduction
+
+    with usable(OSError):
+        if html is not None:
+            html.write_text(html_page(report), encoding="utf-8")
+        files = [] if reproduce is None else write_reproduction(report, reproduce)
+    return [*files, *([html] if html is not None else [])]
 
 
 def _pictures(model: Model, images: list[Path] | None) -> np.ndarray | None:

@@ -103,8 +103,11 @@ class Course:
         for tensor in tensors:
             self.share(self.values[tensor])
 
-    def mark(self, phase: str, layer: str) -> None:
+    def mark(self, phase: str, layer: str, *done_with: int) -> None:
+        """End a moment, and let go what only it needed."""
         self.moments.append(Moment(phase, layer, self.most))
+        for buffer in done_with:
+            self.drop(buffer)
         self.most = self.alive
 
     # Steps
@@ -120,10 +123,8 @@ class Course:
             reads = (*(node.inputs if "inputs" in keeps else ()), *(node.outputs if "output" in keeps else ()))
             extra = self.sizes.extra(node)
             self.kept[node] = [*(self.share(self.values[t]) for t in reads), *([self.new(extra)] if extra else [])]
-        self.mark("forward", self.names[node])
-        for tensor in dict.fromkeys((*node.inputs, *node.outputs)):
-            if not self.unread[tensor]:
-                self.drop(self.values[tensor])
+        read = [self.values[t] for t in dict.fromkeys((*node.inputs, *node.outputs)) if not self.unread[t]]
+        self.mark("forward", self.names[node], *read)
 
     def _output(self, node: Node, output: Tensor, needed: Sequence[Tensor]) -> int:
         """The buffer of an output: an input's own, where the layer allows it and nothing else needs that input."""
@@ -150,17 +151,14 @@ class Course:
         copies: beside the gradient of each weight, which is held; None leaves those gradients for later.
         """
         dys = [self.gradients.pop(tensor) for tensor in node.outputs if tensor in self.gradients]
-        if dys:
-            for tensor in dict.fromkeys(node.inputs):
-                if tensor.node in trained:
-                    self.add_gradient(tensor, self._input_gradient(node, tensor, dys[0]))
-            if copies is not None:
-                made = [size for size, is_trained in self.sizes.weights.get(node, ()) if is_trained]
-                self.held += map(self.new, made)
-                self.drop(self.new(copies * max(made, default=0)))
-            self.mark("backward", self.names[node])
-        for buffer in (*dys, *self.kept.pop(node)):
-            self.drop(buffer)
+        for tensor in dict.fromkeys(node.inputs) if dys else ():
+            if tensor.node in trained:
+                self.add_gradient(tensor, self._input_gradient(node, tensor, dys[0]))
+        if dys and copies is not None:
+            made = [size for size, is_trained in self.sizes.weights.get(node, ()) if is_trained]
+            self.held += map(self.new, made)
+            self.drop(self.new(copies * max(made, default=0)))
+        self.mark("backward", self.names[node], *dys, *self.kept.pop(node))
 
     def _input_gradient(self, node: Node, tensor: Tensor, dy: int) -> int:
         """dy itself, where it passes through unchanged; its buffer, where dx can be written over it."""
@@ -183,6 +181,4 @@ class Course:
     def finish(self, update: int) -> None:
         """What updates need at the end."""
         self.drop(self.new(update))
-        self.mark("update", "optimizer")
-        for buffer in self.held:
-            self.drop(buffer)
+        self.mark("update", "optimizer", *self.held)

@@ -1,4 +1,6 @@
 """Pictures and data sets, read into the arrays that models take."""
 
+from numpycnn.data.cutouts import *
 from numpycnn.data.photographs import *
 from numpycnn.data.preprocessing import *
+from numpycnn.data.scenes import *

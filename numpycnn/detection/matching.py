@@ -47,10 +47,9 @@ def match_as_coco(objects: Objects, out_of_size: np.ndarray, thresholds) -> Matc
     """
     count = len(out_of_size)
     right, ignored = np.zeros((len(thresholds), count), bool), np.zeros((len(thresholds), count), bool)
-    order = np.argsort(objects.ignored, kind="stable")
-    overlaps, crowd, others = objects.overlaps[:, order], objects.crowd[order], objects.ignored[order]
+    overlaps, crowd, others = objects
     for t, threshold in enumerate(thresholds):
-        taken = np.zeros(len(order), bool)
+        taken = np.zeros(len(others), bool)
         for n in range(count):
             fits = (overlaps[n] >= min(threshold, 1 - 1e-10)) & (~taken | crowd)
             fits &= ~others if (fits & ~others).any() else True

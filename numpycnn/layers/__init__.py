@@ -4,6 +4,7 @@ from numpycnn.layers import initializers as initializers
 from numpycnn.layers.activation import *
 from numpycnn.layers.activation_layers import *
 from numpycnn.layers.base import *
+from numpycnn.layers.bilinear import *
 from numpycnn.layers.borders import *
 from numpycnn.layers.channels import *
 from numpycnn.layers.convolution import *

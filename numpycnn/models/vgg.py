@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from numpycnn.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
+from numpycnn.layers import Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D
 from numpycnn.models.model import Model, Sequential
 
 __all__ = ["vgg16", "vgg19"]
@@ -25,13 +25,22 @@ def vgg19(classes: int = 1000, input_shape=(224, 224, 3)) -> Model:
 
 
 def _vgg(name: str, convolutions: Sequence[int], classes: int, input_shape) -> Model:
-    conv = partial(Conv2D, kernel_size=3, padding="same", activation="relu", kernel_initializer="he_normal")
     dense = partial(Dense, 4096, activation="relu", kernel_initializer="he_normal")
     layers = [Input(input_shape, name="input")]
-    for stage, (count, filters) in enumerate(zip(convolutions, (64, 128, 256, 512, 512), strict=True), 1):
-        layers += [conv(filters, name=f"conv{stage}_{number}") for number in range(1, count + 1)]
-        layers += [MaxPooling2D(2, name=f"pool{stage}")]
+    layers += [layer for stage in vgg_stages(convolutions) for layer in stage]
     layers += [Flatten(name="flatten")]
     for fc in ("fc6", "fc7"):
         layers += [dense(name=fc), Dropout(0.5, name=f"{fc}_dropout")]
     return Sequential([*layers, Dense(classes, activation="softmax", name="fc8")], name=name)
+
+
+def vgg_stages(convolutions: Sequence[int]) -> list[list[Layer]]:
+    """The layers of each stage: so many convolutions, and a pooling that halves the image."""
+    conv = partial(Conv2D, kernel_size=3, padding="same", activation="relu", kernel_initializer="he_normal")
+    return [
+        [
+            *(conv(filters, name=f"conv{stage}_{number}") for number in range(1, count + 1)),
+            MaxPooling2D(2, name=f"pool{stage}"),
+        ]
+        for stage, (count, filters) in enumerate(zip(convolutions, (64, 128, 256, 512, 512), strict=True), 1)
+    ]

@@ -17,6 +17,12 @@ def xception(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
     convolution, where section 4.7 of the paper found that nothing is best.
     """
     inputs = Input(input_shape, name="input")
+    x = xception_features(inputs)
+    return Model(inputs, Dense(classes, activation="softmax", name="predictions")(x), name="xception")
+
+
+def xception_features(inputs: Tensor) -> Tensor:
+    """Xception up to its averages over the image, (2048,), from which classes are told."""
     x = conv_bn(inputs, 32, 3, strides=2, padding="valid", name="block1_1")  # the entry flow of figure 5
     x = conv_bn(x, 64, 3, padding="valid", name="block1_2")
     x = entry_unit(x, (128, 128), first_relu=False, name="block2")
@@ -27,8 +33,7 @@ def xception(classes: int = 1000, input_shape=(299, 299, 3)) -> Model:
     x = entry_unit(x, (728, 1024), name="block13")  # the exit flow
     x = separable_bn(x, 1536, relu=True, name="block14_1")
     x = separable_bn(x, 2048, relu=True, name="block14_2")
-    x = GlobalAveragePooling2D(name="avg_pool")(x)
-    return Model(inputs, Dense(classes, activation="softmax", name="predictions")(x), name="xception")
+    return GlobalAveragePooling2D(name="avg_pool")(x)
 
 
 def separable_bn(x: Tensor, filters: int, *, relu: bool = False, name: str) -> Tensor:

@@ -8,7 +8,15 @@ import numpy as np
 from hypothesis import strategies as st
 
 __all__ = [
-    *("DTYPES", "KINDS", "STORAGES", "arrays", "distinct", "extent", "paddings", "stored_otherwise", "values"),
+    "DTYPES",
+    "KINDS",
+    "STORAGES",
+    "arrays",
+    "distinct",
+    "extent",
+    "paddings",
+    "stored_otherwise",
+    "values",
     "with_specials",
 ]
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from numpycnn import ops
 from numpycnn.layers import Conv2D
 from numpycnn.traps.row import Row, Shown, line, under
 from numpycnn.verification.calls import Call
@@ -94,17 +93,17 @@ def correlation():
 def transposed_size():
     call = transposed(line(1, 2, 3), PAIR, strides=(1, 3))
     return [
-        Shown("Keras valid", ops.conv2d_transpose(line(1, 2, 3), PAIR, strides=(1, 3)).shape[2]),
+        Shown("Keras valid", under(call).shape[2]),
         Shown("PyTorch padding=0, ONNX", under(call, "size of the gradient").shape[2]),
     ]
 
 
 def transposed_alignment():
     call = transposed(line(1, 2, 3), COUNTS, strides=(1, 2), padding="same")
-    torch = ops.conv2d_transpose(line(1, 2, 3), COUNTS, strides=(1, 2), padding=((0, 0), (1, 1)), output_padding=(0, 1))
+    torch = transposed(line(1, 2, 3), COUNTS, strides=(1, 2), padding=((0, 0), (1, 1)), output_padding=(0, 1))
     return [
         Shown("TensorFlow, Keras, ONNX SAME_UPPER", under(call)),
-        Shown("PyTorch padding=1, output_padding=1", torch),
+        Shown("PyTorch padding=1, output_padding=1", under(torch)),
         Shown("ONNX SAME_LOWER", under(call, "start cropped")),
     ]
 

@@ -4,5 +4,7 @@ from numpycnn.verification.check import *
 from numpycnn.verification.compare import *
 from numpycnn.verification.explain import *
 from numpycnn.verification.function_report import *
+from numpycnn.verification.html import *
 from numpycnn.verification.recordings import *
 from numpycnn.verification.report import *
+from numpycnn.verification.reproduce import *

@@ -138,7 +138,7 @@ def _changed(call: Call, name: str, value) -> Call:
 
 def _first_group(call: Call, groups: int) -> Call:
     """The channels and filters of the first group alone."""
-    x, kernel, bias = (call.arrays.get(name) for name in ("x", "kernel", "bias"))
+    x, kernel, bias = call.arrays["x"], call.arrays["kernel"], call.arrays.get("bias")
     transposed = call.forward_op == "conv2d_transpose"
     kept = kernel.shape[3] // groups
     filters = kernel.shape[2] if transposed else kept

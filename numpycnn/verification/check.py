@@ -137,10 +137,11 @@ class Checker:
         from hypothesis import HealthCheck, Phase, Verbosity, given, settings
         from hypothesis import seed as seeded
 
+        unbothered = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
         phases = [Phase.generate, *([Phase.shrink] if shrink else [])]
         chosen = settings(
             max_examples=examples, phases=phases, database=None, deadline=None, report_multiple_bugs=False,
-            print_blob=False, verbosity=Verbosity.quiet, suppress_health_check=list(HealthCheck),
+            print_blob=False, verbosity=Verbosity.quiet, suppress_health_check=unbothered,
         )  # fmt: skip
         seeded(self.seed)(chosen(given(self.op.cases)(function)))()
 

@@ -22,6 +22,7 @@ from numpycnn.verification.layer_calls import backward_call, layer_chain
 from numpycnn.verification.report import Report, Row
 from numpycnn.verification.sides import Side, other_side
 from numpycnn.verification.tolerances import scaled_error
+from numpycnn.verification.training_step import statistics_rows, weight_rows
 
 __all__ = ["verify"]
 
@@ -39,6 +40,7 @@ def verify(
     against: Any = "tensorflow",
     gradients: bool = True,
     training: bool = False,
+    step: float | None = None,
     layout: str | None = None,
     names: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -57,6 +59,8 @@ def verify(
             another Model, which is run on the same inputs.
         gradients: compare gradients as well: TensorFlow's, or those that were recorded.
         training: what was recorded is a run in training.
+        step: a learning rate, to compare a training step as well: the statistics of batch normalization, and every
+            weight after plain SGD.
         layout: of recorded images, "nhwc" or "nchw"; None finds out from the shapes.
         names: {their name: our name} for recorded arrays that are not called like the layer.
         progress: called with a line before each step of work.
@@ -79,7 +83,7 @@ def verify(
     comparison = Comparison(flat, side, arrays, tell, training=training and not named)
     rows = comparison.outputs()
     if gradients:
-        rows += comparison.gradients(rng)
+        rows += comparison.gradients(rng, step)
     return Report(model.name or "model", side.name, tuple(rows), side.notes)
 
 
@@ -114,20 +118,23 @@ class Comparison:
             for tensor, y, ref in zip(node.outputs, ours, reference, strict=True):
                 if tensor in theirs.outputs:
                     their = theirs.outputs[tensor]
-                    errors = [scaled_error(side, ref, scale, length=length) for side in (y, their)]
-                    row = Row(name, layer.keras_class, "output", their.shape, *errors, *chained[tensor], depth)
+                    mine, other = (scaled_error(side, ref, scale, length=length) for side in (y, their))
+                    drift = chained[tensor]
                 elif tensor in self.side.misfits:
                     their = self.side.misfits[tensor]
-                    error = scaled_error(y, ref, scale, length=length)
-                    row = Row(name, layer.keras_class, "output", their.shape, error, np.inf, steps=depth)
+                    mine, other = scaled_error(y, ref, scale, length=length), np.inf
+                    drift = (None, None)
                 else:
                     narrow[tensor], wide[tensor], steps[tensor] = y, ref, depth
                     continue
+                row = Row(name, layer.keras_class, "output", their.shape, mine, other, *drift, steps=depth)
                 if row.verdict == "differs":
                     chain = layer_chain(layer, weights, exact_given, training=training, **images)
                     row = replace(row, finding=find("y", ref, their, scale, length=length, chain=chain))
                 rows.append(row)
-                narrow.setdefault(tensor, y), wide.setdefault(tensor, ref), steps.setdefault(tensor, depth)
+                narrow.setdefault(tensor, y)
+                wide.setdefault(tensor, ref)
+                steps.setdefault(tensor, depth)
             if given[0].ndim == 4 and ours[0].ndim == 2:
                 images = {"image": given[0].shape[1:]}
         return rows
@@ -138,18 +145,25 @@ class Comparison:
         wide = {t: x.astype(np.float64) for t, x in known.items()}
         return {t: x.astype(self.model.dtype) for t, x in known.items()}, wide, dict.fromkeys(known, 0)
 
-    def gradients(self, rng: np.random.Generator) -> list[Row]:
-        """In training, a row for the gradient of each layer's input and of each trainable weight."""
+    def gradients(self, rng: np.random.Generator, rate: float | None = None) -> list[Row]:
+        """In training, a row for the gradient of each layer's input and of each trainable weight.
+
+        rate: with it, a row for each weight after a training step as well.
+        """
         batch = len(self.arrays[0])
         dys = {t: rng.normal(size=(batch, *t.shape)).astype(self.model.dtype) for t in self.model.outputs}
         self.tell(f"running {self.side.name} forward and backward")
-        found = self.side.gradients(dys)
+        found = self.side.gradients(dys, rate)
         if found is None:
             return []
         theirs, dys = found
         self.tell("running NumPy forward and backward")
         ours, exact = (self._backward(model, dys) for model in (self.model, self.exact))
         sums = self._isolated_gradients(theirs, dys)
+        stepped = []
+        if rate is not None:
+            stepped = statistics_rows(self.model, self.exact, self._completed(theirs), theirs.after)
+            stepped += weight_rows(self.model, sums, theirs.after, rate)
         readers: dict[Tensor, list[str]] = {}
         for node, name in self.model.node_names.items():
             for tensor in dict.fromkeys(node.inputs):
@@ -167,8 +181,8 @@ class Comparison:
                 if path in sums and path in theirs.weight_gradients:
                     their = theirs.weight_gradients[path]
                     drift = [relative_error(g, exact.weights[path]) for g in (ours.weights[path], their)]
-                    rows.append(sums.pop(path).row(owner, layer, key, their, *drift))
-        return rows
+                    rows.append(sums.pop(path).row(owner, layer, key, their, drift))
+        return rows + stepped
 
     def _isolated_gradients(self, theirs: Recording, dys) -> dict[Tensor | str, GradientSum]:
         """Each layer's backward on the other side's own inputs and dy, summed by tensor and by weight path.

@@ -11,7 +11,7 @@ from numpycnn.verification.patterns import pattern
 from numpycnn.verification.rules.windows import CONVOLUTIONS, POOLS, window_of
 from numpycnn.verification.tolerances import tolerance
 
-__all__ = ["Finding", "Seen", "find"]
+__all__ = ["Finding", "Seen", "find", "finite"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Finding:
     """A difference.
 
     index: of the value that is furthest off in units of what rounding explains, with both values there.
-    chain: the calls that were explained, None where the layer is no op of the package.
+    chain: the calls that were explained, None where the layer is no op of the package.   their_values: the output.
+    errors: of every value, in units of what rounding explains.
     """
 
     index: tuple[int, ...]
@@ -51,6 +52,7 @@ class Finding:
     explanation: Explanation | None = None
     chain: Chain | None = None
     their_values: np.ndarray | None = None
+    errors: np.ndarray | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -70,12 +72,17 @@ class Finding:
         explanation = self.explanation and self.explanation.to_dict()
         return {
             "index": list(self.index),
-            "reference": self.ours,
-            "theirs": self.theirs,
+            "reference": finite(self.ours),
+            "theirs": finite(self.theirs),
             "pattern": self.pattern,
             "window": seen,
             "explanation": explanation,
         }
+
+
+def finite(value):
+    """The value, or None where it is a number that JSON does not have."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def find(name: str, reference, theirs, scale, *, length: int, chain: Chain | None, explained: bool = True) -> Finding:
@@ -95,7 +102,7 @@ def find(name: str, reference, theirs, scale, *, length: int, chain: Chain | Non
     index = tuple(int(i) for i in np.unravel_index(np.nanargmax(error), error.shape)) if error.size else ()
     seen = _seen(chain[0], index) if chain is not None and name == "y" else None
     values = float(reference[index]), float(wide[index])
-    return Finding(index, *values, pattern(reference, wide, allowed), seen, explanation, chain, theirs)
+    return Finding(index, *values, pattern(reference, wide, allowed), seen, explanation, chain, theirs, error)
 
 
 MOST_PAIRED_SIZE = 2**16
@@ -106,8 +113,9 @@ def _first_example(chain: Chain, theirs: np.ndarray) -> tuple[Chain, np.ndarray]
     """The chain on its first example alone, where that is all that the rules need and there is much of it."""
     call = chain[0]
     x = call.arrays.get("x")
-    alone = x is not None and x.size > MOST_PAIRED_SIZE and len(x) > 1 and len(theirs) == len(x)
-    if not alone or call.backward or "train" in call.op or set(call.arrays) & {"x1", "y_true"}:
+    if x is None or x.size <= MOST_PAIRED_SIZE or len(x) < 2 or len(theirs) != len(x) or call.backward:
+        return chain, theirs
+    if "train" in call.op or set(call.arrays) & {"x1", "y_true"}:
         return chain, theirs
     return (call.with_arrays(x=x[:1]), *chain[1:]), theirs[:1]
 
@@ -122,4 +130,4 @@ def _seen(call: Call, index) -> Seen | None:
     x = call.arrays["x"]
     (top, bottom), (left, right) = sides
     values = x[index[0], max(0, top) : bottom + 1, max(0, left) : right + 1]
-    return Seen(*sides, x.shape[1:3], values)
+    return Seen(sides[0], sides[1], x.shape[1:3], values)

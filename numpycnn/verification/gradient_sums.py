@@ -28,10 +28,10 @@ class GradientSum:
         self.uses += 1
         self.call, self.output = (call, output) if self.uses == 1 else (None, "")
 
-    def row(self, name: str, layer: Layer, what: str, theirs: np.ndarray, *drift) -> Row:
+    def row(self, name: str, layer: Layer, what: str, theirs: np.ndarray, drift=(None, None)) -> Row:
         length = self.products // max(1, theirs.size)
-        errors = [scaled_error(side, self.exact, self.scale, length=length) for side in (self.ours, theirs)]
-        row = Row(name, layer.keras_class, f"gradient of {what}", theirs.shape, *errors, *drift)
+        ours, other = (scaled_error(side, self.exact, self.scale, length=length) for side in (self.ours, theirs))
+        row = Row(name, layer.keras_class, f"gradient of {what}", theirs.shape, ours, other, drift[0], drift[1])
         if row.verdict != "differs":
             return row
         return replace(row, finding=self.finding(theirs, length))

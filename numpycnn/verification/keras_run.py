@@ -1,5 +1,7 @@
 """One run of a Keras model with everything recorded: each layer's output, and the gradient by each and each weight."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,15 +13,19 @@ __all__ = ["Recording", "record"]
 
 
 class Recording(NamedTuple):
-    """Arrays by our own tensors, and by our own paths of weights."""
+    """Arrays by our own tensors, and by our own paths of weights; after: weights after one training step."""
 
     outputs: dict[Tensor, np.ndarray]
     output_gradients: dict[Tensor, np.ndarray]
     weight_gradients: dict[str, np.ndarray]
+    after: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
-def record(form: KerasForm, inputs, dys=None, *, training: bool = False) -> Recording:
-    """Run `form` once; with dys, the gradient of a loss by each model output, run it backward as well."""
+def record(form: KerasForm, inputs, dys=None, *, training: bool = False, rate: float | None = None) -> Recording:
+    """Run `form` once; with dys, the gradient of a loss by each model output, run it backward as well.
+
+    rate: take a step of plain SGD at this learning rate too. The form's weights are put back as they were.
+    """
     import keras
     import tensorflow as tf
 
@@ -29,6 +35,7 @@ def record(form: KerasForm, inputs, dys=None, *, training: bool = False) -> Reco
     if dys is None:
         return Recording(_numbers(tensors, watched(arrays, training=training)), {}, {})
     weights = {path: variable.value for path, variable in form.weights.items() if variable.trainable}
+    before = {path: np.asarray(variable) for path, variable in form.weights.items()}
     with tf.GradientTape() as tape:
         tape.watch(arrays)
         outputs = watched(arrays, training=training)
@@ -36,11 +43,24 @@ def record(form: KerasForm, inputs, dys=None, *, training: bool = False) -> Reco
     sources = [*arrays, *outputs[len(arrays) :]]
     found: Any = tape.gradient(ends, [sources, weights], output_gradients=[tf.constant(dy) for dy in dys.values()])
     by_tensor, by_weight = found
+    after = {} if rate is None else _stepped(form, by_weight, rate)
+    for path, value in before.items():
+        form.weights[path].assign(value)
     return Recording(
         _numbers(tensors, outputs),
         {t: _array(g, y) for t, g, y in zip(tensors, by_tensor, outputs, strict=True)},
         {path: _array(gradient, weights[path]) for path, gradient in by_weight.items()},
+        after,
     )
+
+
+def _stepped(form: KerasForm, gradients, rate: float) -> dict[str, np.ndarray]:
+    """Every weight after a step of keras.optimizers.SGD, and the statistics that the training call has moved."""
+    import keras
+
+    flowing = {path: gradient for path, gradient in gradients.items() if gradient is not None}
+    keras.optimizers.SGD(rate).apply(list(flowing.values()), [form.weights[path] for path in flowing])
+    return {path: np.asarray(variable) for path, variable in form.weights.items()}
 
 
 def _numbers(tensors, outputs) -> dict[Tensor, np.ndarray]:

@@ -50,12 +50,11 @@ class ChannelsFirst(Layout):
             kh, kw, channels, multiplier = array.shape
             return array.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, kh, kw)
         axes = self.axes(op, name, array)
-        return array if axes is None else np.ascontiguousarray(array.transpose(axes))
+        return array if axes is None or array is None else np.ascontiguousarray(array.transpose(axes))
 
     def back(self, op, name, array, call):
-        kernel = call.arrays.get(name.removeprefix("d"))
         if (op, name.removeprefix("d")) in DEPTHWISE:
-            kh, kw, channels, multiplier = np.shape(kernel)
+            kh, kw, channels, multiplier = call.arrays[name.removeprefix("d")].shape
             if array.shape == (channels * multiplier, 1, kh, kw):
                 return array.reshape(channels, multiplier, kh, kw).transpose(2, 3, 0, 1)
             return array

@@ -13,7 +13,7 @@ __all__ = ["Matched", "match"]
 
 LAYOUTS = ("nhwc", "nchw")
 INPUTS = ("input", "inputs", "x", "image", "images", "data")
-GRADIENT = re.compile(r"[._/]?(grad|gradient)$")
+OF_A_NAME = re.compile(r"(?P<name>.+?)[._/](?P<what>grad|gradient|after)$")
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Matched:
     output_gradients: dict[Tensor, np.ndarray] = field(default_factory=dict)
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     weight_gradients: dict[str, np.ndarray] = field(default_factory=dict)
+    after: dict[str, np.ndarray] = field(default_factory=dict)
     misfits: dict[Tensor, np.ndarray] = field(default_factory=dict)
     pairs: list[tuple[str, str, str]] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
@@ -38,7 +39,7 @@ def match(model: Model, arrays: Mapping[str, np.ndarray], *, layout: str | None 
     """Recorded arrays for the tensors, the weights and the gradients of a model without models in it.
 
     arrays: by their names. An array called like a weight, "conv1/kernel", is taken for it; one that ends in ".grad"
-        for the gradient of a loss by what is called like the rest.
+        for the gradient of a loss by what is called like the rest, in ".after" for a weight after a training step.
     layout: "nhwc" or "nchw"; None for the one under which more shapes fit.
     names: {their name: our name} for what is not called alike.
 
@@ -72,13 +73,15 @@ def _matched(model: Model, arrays, layout: str, names) -> Matched:
     batch = _batch(model, arrays, layout, by_name)
     rest = []
     for name, array in arrays.items():
-        bare = GRADIENT.sub("", name)
+        found = OF_A_NAME.fullmatch(name)
+        bare, what = (found["name"], found["what"][:5]) if found else (name, "")
         key = canonical(names.get(bare, bare))
         how = "names file" if bare in names else "name"
         if key in paths:
             fitting = _weight(array, model.variables[paths[key]].shape)
             if fitting is not None:
-                (matched.weights if bare == name else matched.weight_gradients)[paths[key]] = fitting
+                places = {"": matched.weights, "after": matched.after}
+                places.get(what, matched.weight_gradients)[paths[key]] = fitting
                 matched.pairs.append((name, paths[key], how))
                 continue
         if key in by_name:

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +56,7 @@ def _read(file: Path) -> dict[str, np.ndarray]:
                 return {name: saved[name] for name in saved.files}
         if file.suffix == ".npy":
             return {file.stem: np.load(file, allow_pickle=False)}
-    except (ValueError, EOFError, KeyError) as error:
+    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{file}: {error}") from error
     return _raw(file) if file.suffix == ".bin" else {}
 
@@ -79,8 +81,12 @@ def _described(file: Path) -> tuple[list[int], str]:
     """Shape and dtype from shapes.json, or from a .json of the file's own name."""
     for sidecar in (file.with_suffix(".json"), file.parent / "shapes.json"):
         if sidecar.is_file():
-            told = json.loads(sidecar.read_text(encoding="utf-8"))
-            told = told.get(file.stem) if sidecar.name == "shapes.json" else told
+            try:
+                told = json.loads(sidecar.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{sidecar}: {error}") from error
+            if sidecar.name == "shapes.json":
+                told = told.get(file.stem) if isinstance(told, dict) else None
             shape, dtype = (told.get("shape"), told.get("dtype", "float32")) if isinstance(told, dict) else (told, None)
             if isinstance(shape, list) and all(isinstance(size, int) and size >= 0 for size in shape):
                 return shape, dtype or "float32"

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from numpycnn.verification.findings import Finding
+from numpycnn.verification.findings import Finding, finite
 
 __all__ = ["Report", "Row"]
 
@@ -49,7 +49,7 @@ class Row:
         return self.verdict == "holds"
 
     def to_dict(self) -> dict[str, Any]:
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "finding"}
+        plain = {f.name: finite(getattr(self, f.name)) for f in fields(self) if f.name != "finding"}
         return {**plain, "verdict": self.verdict, "finding": self.finding and self.finding.to_dict()}
 
 
@@ -78,9 +78,7 @@ class Report:
         """One line: holds, or what differs first."""
         row = self.first_difference
         if row is None:
-            outputs = sum(row.quantity == "output" for row in self.rows)
-            gradients = f" and {len(self.rows) - outputs} gradients" if outputs < len(self.rows) else ""
-            return f"holds: {self.model} in NumPy equals {self.against} in {outputs} layer outputs{gradients}"
+            return f"holds: {self.model} in NumPy equals {self.against} in {self._counted}"
         which = "numpycnn" if row.verdict == "ours differs" else self.against
         line = (
             f"differs: {row.quantity} of {row.name} ({row.kind}) is the first that rounding does not explain; "
@@ -90,6 +88,16 @@ class Report:
         if row.verdict == "differs" and explanation and explanation.reasons:
             line += f", because it {explanation.reasons[0].says}"
         return line
+
+    @property
+    def _counted(self) -> str:
+        """ "124 layer outputs and 234 gradients", and weights after a step where there are any."""
+        outputs = sum(row.quantity == "output" for row in self.rows)
+        after = sum(row.quantity.endswith("after a step") for row in self.rows)
+        gradients = len(self.rows) - outputs - after
+        counts = {"layer outputs": outputs, "gradients": gradients, "weights after a training step": after}
+        texts = [f"{count} {what}" for what, count in counts.items() if count or what == "layer outputs"]
+        return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
     def to_dict(self) -> dict:
         return {

@@ -25,14 +25,19 @@ class Side(Protocol):
 
     name: str
     misfits: Arrays
-    notes: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     def outputs(self) -> Recording:
         """Outputs of tensors, of some at least."""
         ...
 
-    def gradients(self, dys: Arrays) -> tuple[Recording, Arrays] | None:
-        """Outputs and gradients of a loss, and its gradients by the model's outputs: `dys`, or the side's own."""
+    def gradients(self, dys: Arrays, rate: float | None) -> tuple[Recording, Arrays] | None:
+        """Outputs and gradients of a loss, and its gradients by the model's outputs: `dys`, or the side's own.
+
+        rate: the learning rate of the training step that comes with it, if any.
+        """
         ...
 
 
@@ -49,8 +54,8 @@ class TensorFlow:
     def outputs(self) -> Recording:
         return record(self.form, self.arrays)
 
-    def gradients(self, dys):
-        return record(self.form, self.arrays, dys, training=True), dys
+    def gradients(self, dys, rate):
+        return record(self.form, self.arrays, dys, training=True, rate=rate), dys
 
 
 class Recorded:
@@ -74,16 +79,16 @@ class Recorded:
     def outputs(self) -> Recording:
         return Recording(self.matched.outputs, {}, {})
 
-    def gradients(self, dys):
+    def gradients(self, dys, rate):
         found = self.matched
-        if not (found.output_gradients or found.weight_gradients):
+        if not (found.output_gradients or found.weight_gradients or (found.after and rate is not None)):
             return None
         missing = [t for t in self.model.outputs if t not in found.output_gradients]
         if missing:
             starts = ", ".join(f"{self.model.sources[t]}.grad" for t in missing)
             raise ValueError(f"verify: {self.name} holds gradients, but not where they start: {starts}.")
         dys = {t: found.output_gradients[t].astype(self.model.dtype) for t in self.model.outputs}
-        return Recording(found.outputs, found.output_gradients, found.weight_gradients), dys
+        return Recording(found.outputs, found.output_gradients, found.weight_gradients, found.after), dys
 
 
 def other_side(model: Model, against: Any, inputs, layout: str | None, names) -> tuple[Side, list[np.ndarray]]:

@@ -108,6 +108,12 @@ def radius_for_size(call: Call) -> Call:
     return call.with_options(depth_radius=2 * call.options.get("depth_radius", 5) + 1)
 
 
+def unbiased_batch(call: Call) -> Call | None:
+    """Where it is known how many numbers the variance of the batch is the mean of."""
+    count = call.hints.get("count", 1)
+    return None if count < 2 else call.with_array("batch", lambda batch: batch * (count / (count - 1)))
+
+
 def complement(call: Call) -> Call | None:
     momentum = call.options.get("momentum", 0.99)
     return None if momentum == 0.5 else call.with_options(momentum=1 - momentum)
@@ -151,6 +157,10 @@ RULES = [
     rule("no beta", (), NORMALIZATIONS, "leaves beta out", "add beta", without("beta")),
     rule("gamma for beta", (), NORMALIZATIONS, "exchanges gamma and beta", "exchange them back",
          gamma_and_beta_exchanged),
+    rule(
+        "unbiased moving variance", 23, "moving_average", "keeps the unbiased variance, as PyTorch",
+        "keep the variance divided by K", unbiased_batch,
+    ),
     rule(
         "momentum", 21, "moving_average", "takes momentum as the share of the new value (PyTorch)",
         "give it 1 - momentum", complement,

@@ -52,7 +52,8 @@ def lower(axis: Axis) -> tuple[int, int]:
 
 
 def symmetric(axis: Axis) -> tuple[int, int]:
-    return ((axis.extent - 1) // 2,) * 2
+    half = (axis.extent - 1) // 2
+    return half, half
 
 
 def undilated(axis: Axis) -> tuple[int, int]:

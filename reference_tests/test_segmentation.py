@@ -1,0 +1,232 @@
+"""Segmentation: upsampling both ways, class maps, Dice, masks, regions, networks; against TensorFlow and by hand."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from numpycnn import models, ops, verify
+from numpycnn.segmentation import (
+    bilinear_kernel,
+    confusion_matrix,
+    conv2d_transpose_by_zeros,
+    crop_and_resize,
+    crop_and_resize_backward,
+    dice_loss,
+    dice_loss_backward,
+    mask_iou,
+    masks_to_boxes,
+    mean_iou,
+    roi_align,
+    roi_align_backward,
+)
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@given(SEEDS, st.sampled_from(["valid", "same"]))
+def test_transposed_convolution_both_ways_and_keras(seed, padding):
+    rng = np.random.default_rng(seed)
+    strides, size = rng.integers(1, 4, 2), rng.integers(1, 6, 2)
+    kernel = rng.normal(size=(*(strides + rng.integers(0, 3, 2)), 4, 3))
+    x = rng.normal(size=(2, *size, 3))
+    by_zeros = conv2d_transpose_by_zeros(x, kernel, strides=tuple(strides.tolist()), padding=padding)
+    plain = ops.conv2d_transpose(x, kernel, strides=tuple(strides.tolist()), padding=padding)
+    np.testing.assert_allclose(by_zeros, plain, rtol=1e-9, atol=1e-12)
+    theirs = keras.ops.conv_transpose(x, kernel, strides=tuple(strides.tolist()), padding=padding)
+    np.testing.assert_allclose(by_zeros, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 8])
+def test_bilinear_weights_interpolate(factor):
+    x = np.random.default_rng(0).normal(size=(2, 5, 6, 3))
+    y = ops.conv2d_transpose(x, bilinear_kernel(factor, 3), strides=factor, padding="same")
+    wanted = ops.up_sampling2d(x, factor, interpolation="bilinear")
+    inner = slice(factor // 2, -(factor // 2))
+    np.testing.assert_allclose(y[:, inner, inner], wanted[:, inner, inner], atol=1e-5)  # its weights are float32
+
+
+@given(SEEDS, st.integers(1, 5), st.sampled_from([None, 0, 255]))
+def test_mean_iou_is_keras_s(seed, classes, ignored):
+    rng = np.random.default_rng(seed)
+    y_true, y_pred = rng.integers(0, rng.integers(1, classes + 1), (2, 3, 4, 5))
+    if ignored == 255:
+        y_true[rng.random(y_true.shape) < 0.3] = 255
+    metric = keras.metrics.MeanIoU(classes, ignore_class=ignored)
+    if ignored != 255:
+        metric.update_state(y_true, y_pred)
+        ours = mean_iou(y_true, y_pred, classes, ignore_class=ignored)
+        assert ours == pytest.approx(float(metric.result()), abs=1e-6)
+    matrix = confusion_matrix(y_true, y_pred, classes, ignore_class=ignored)
+    wanted = [
+        [np.sum((y_true == i) & (y_pred == j) & (y_true != ignored)) for j in range(classes)] for i in range(classes)
+    ]
+    np.testing.assert_array_equal(matrix, wanted)
+    each = mean_iou(y_true, y_pred, classes, ignore_class=ignored, per_class=True)
+    assert np.isnan(each).tolist() == [not (matrix[k].any() or matrix[:, k].any()) for k in range(classes)]
+
+
+@given(SEEDS, st.sampled_from([0.0, 1.0, 0.25]))
+def test_dice_is_its_formula_and_tensorflows_gradient(seed, smooth):
+    rng = np.random.default_rng(seed)
+    t, p, dy = (
+        rng.integers(0, 2, (2, 4, 5, 3)).astype(float),
+        rng.uniform(0.01, 1, (2, 4, 5, 3)),
+        rng.normal(size=(2, 3)),
+    )
+    prediction = tf.constant(p)
+    with tf.GradientTape() as tape:
+        tape.watch(prediction)
+        total = tf.reduce_sum(t + prediction, (1, 2))
+        loss = 1 - (2 * tf.reduce_sum(t * prediction, (1, 2)) + smooth) / (total + smooth)
+    np.testing.assert_allclose(dice_loss(t, p, smooth=smooth), loss, rtol=1e-12, atol=1e-15)
+    gradient = tape.gradient(loss, prediction, tf.constant(dy))
+    np.testing.assert_allclose(dice_loss_backward(dy, t, p, smooth=smooth), gradient, rtol=1e-9, atol=1e-14)
+    assert dice_loss(t.astype(np.float16), p.astype(np.float16)).dtype == np.float16
+
+
+@given(SEEDS)
+def test_masks(seed):
+    rng = np.random.default_rng(seed)
+    masks = rng.random((4, 5, 7)) < rng.choice([0.0, 0.05, 0.5])
+    for mask, box in zip(masks, masks_to_boxes(masks), strict=True):
+        rows, columns = np.nonzero(mask)
+        wanted = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if mask.any() else [0] * 4
+        assert box.tolist() == wanted
+    either = (masks[:, None] | masks[:3]).sum(axis=(2, 3))
+    wanted = (masks[:, None] & masks[:3]).sum(axis=(2, 3)) / np.maximum(either, 1)
+    np.testing.assert_allclose(mask_iou(masks, masks[:3]), wanted)
+
+
+def regions(rng, count):
+    boxes = rng.uniform(-0.2, 1.2, (count, 4)).astype(np.float32)
+    return boxes, rng.integers(0, 2, count)
+
+
+@given(SEEDS, st.integers(0, 4))
+def test_crop_and_resize_is_tensorflows(seed, count):
+    rng = np.random.default_rng(seed)
+    images = rng.normal(size=(2, 5, 7, 3)).astype(np.float32)
+    boxes, indices = regions(rng, count)
+    size = tuple(rng.integers(1, 5, 2).tolist())
+    x = tf.constant(images)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        theirs = tf.image.crop_and_resize(x, boxes, indices, size, extrapolation_value=-2)
+    ours = crop_and_resize(images, boxes, indices, size, extrapolation_value=-2, format="rel_yxyx")
+    assert ours.shape == (count, *size, 3)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+    dy = rng.normal(size=ours.shape).astype(np.float32)
+    dimages = crop_and_resize_backward(dy, images, boxes, indices, size, format="rel_yxyx")
+    wanted = tf.convert_to_tensor(tape.gradient(theirs, x, tf.constant(dy))) if count else np.zeros_like(images)
+    np.testing.assert_allclose(dimages, wanted, rtol=1e-4, atol=1e-4)
+
+
+def aligned_by_hand(features, box, cells, ratio, aligned, scale):
+    """One region of one image (height, width): every sample and every weight written out."""
+    height, width = features.shape
+
+    def at(y, x):
+        if y < -1 or y > height or x < -1 or x > width:
+            return 0.0
+        y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
+        total = 0.0
+        for p in range(height):
+            for q in range(width):
+                total += max(0, 1 - abs(y - p)) * max(0, 1 - abs(x - q)) * features[p, q]
+        return total
+
+    x1, y1, x2, y2 = (value * scale - (0.5 if aligned else 0) for value in box)
+    w, h = (x2 - x1, y2 - y1) if aligned else (max(x2 - x1, 1), max(y2 - y1, 1))
+    result = np.zeros(cells)
+    for i, j in np.ndindex(cells):
+        ys = [y1 + (i + (k + 0.5) / ratio) * h / cells[0] for k in range(ratio)]
+        xs = [x1 + (j + (k + 0.5) / ratio) * w / cells[1] for k in range(ratio)]
+        result[i, j] = np.mean([at(y, x) for y in ys for x in xs])
+    return result
+
+
+@settings(max_examples=50)
+@given(SEEDS, st.booleans(), st.sampled_from([1, 2, 3]))
+def test_roi_align_is_its_formula_and_its_gradient_adjoint(seed, aligned, ratio):
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(2, 5, 6, 2))
+    corner = rng.uniform(-4, 10, (3, 2))
+    boxes, indices, cells = (
+        np.concatenate([corner, corner + rng.uniform(0, 12, (3, 2))], 1),
+        np.array([1, 0, 1]),
+        (2, 3),
+    )
+    options = {"spatial_scale": 0.5, "sampling_ratio": ratio, "aligned": aligned}
+    y = roi_align(features, boxes, indices, cells, **options)
+    for n, c in np.ndindex(3, 2):
+        wanted = aligned_by_hand(features[indices[n], :, :, c], boxes[n], cells, ratio, aligned, 0.5)
+        np.testing.assert_allclose(y[n, :, :, c], wanted, rtol=1e-9, atol=1e-12)
+    dy, v = rng.normal(size=y.shape), rng.normal(size=features.shape)
+    dfeatures = roi_align_backward(dy, features, boxes, indices, cells, **options)
+    np.testing.assert_allclose(np.vdot(dfeatures, v), np.vdot(dy, roi_align(v, boxes, indices, cells, **options)))
+
+
+def test_row_31_where_regions_are_sampled():
+    image = np.arange(16.0).reshape(1, 4, 4, 1)
+    assert crop_and_resize(image, [[0, 0, 1, 1]], [0], 2).ravel().tolist() == [0, 3, 12, 15]
+    assert tf.image.crop_and_resize(image, [[0.0, 0, 1, 1]], [0], (2, 2)).numpy().ravel().tolist() == [0, 3, 12, 15]
+    assert roi_align(image, [[0, 0, 4, 4]], [0], 2).ravel().tolist() == [2.5, 4.5, 10.5, 12.5]
+
+
+def test_nothing_in_nothing_out():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        features = np.zeros((1, 4, 5, 3))
+        assert roi_align(features, [], [], 2).shape == crop_and_resize(features, [], [], 2).shape == (0, 2, 2, 3)
+        assert roi_align_backward(np.zeros((0, 2, 2, 3)), features, [], [], 2).shape == features.shape
+        assert mean_iou([], [], 3) == 0
+        assert masks_to_boxes([]).shape == masks_to_boxes(np.zeros((0, 4, 5))).shape == (0, 4)
+        assert mask_iou(np.zeros((0, 2, 3)), np.zeros((4, 2, 3))).shape == (0, 4)
+        assert dice_loss(np.zeros((0, 2, 3, 4)), np.zeros((0, 2, 3, 4))).shape == (0, 4)
+        assert dice_loss(np.zeros((1, 2, 3, 1)), np.zeros((1, 2, 3, 1)), smooth=0).item() == 0
+
+
+def vgg_parameters():
+    sizes, total = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)], 0
+    for a, b in [*sizes, *[(512, 512)] * 5]:
+        total += 9 * a * b + b
+    return total
+
+
+def test_parameters_are_the_sums_of_their_parts():
+    def count(model):
+        return sum(int(np.prod(spec.shape)) for spec in model.weight_specs().values())
+
+    heads = vgg_parameters() + 49 * 512 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 21 + 21
+    assert count(models.fcn32s()) == heads + 64**2 * 21**2
+    assert count(models.fcn16s()) == heads + (32**2 + 4**2) * 21**2 + 512 * 21 + 21
+    assert count(models.fcn8s()) == heads + (16**2 + 2 * 4**2) * 21**2 + (512 + 256 + 2) * 21
+    down = sum(9 * a * b + b + 9 * b * b + b for a, b in ((1, 64), (64, 128), (128, 256), (256, 512), (512, 1024)))
+    up = sum(4 * 2 * b * b + b + 9 * 2 * b * b + b + 9 * b * b + b for b in (512, 256, 128, 64))
+    assert count(models.unet()) == down + up + 64 * 2 + 2
+    assert count(models.mask_rcnn_head()) == 4 * (9 * 256**2 + 256) + 4 * 256**2 + 256 + 256 * 80 + 80
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("unet", lambda: models.unet(3, (8, 12, 2), filters=4, depth=2)),
+        ("mask_rcnn_head", lambda: models.mask_rcnn_head(5, (4, 3, 6))),
+    ],
+)
+def test_small_networks_are_verified(name, model):
+    assert verify(model(), seed=1).holds
+
+
+def test_fcn_has_a_distribution_for_every_pixel_and_starts_bilinear():
+    model = models.fcn8s(3, (32, 64, 3))
+    assert model.outputs[0].shape == (32, 64, 3)
+    upscore = next(spec for path, spec in model.weight_specs().items() if path == "upscore/kernel")
+    drawn = upscore.initializer.draw(upscore.shape, None)
+    np.testing.assert_array_equal(drawn, bilinear_kernel(8, 3))
+    assert upscore.shape == (16, 16, 3, 3)
