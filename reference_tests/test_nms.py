@@ -18,9 +18,9 @@ from numpycnn.detection import (
 )
 from numpycnn.detection import greedy as greedy_module
 from numpycnn.detection.boxes import corners_of
+from numpycnn.testing.strategies import with_specials
 from reference_tests.drawn_boxes import boxes as draw_boxes
 from reference_tests.drawn_boxes import scored_boxes
-from reference_tests.library.strategies import with_specials
 
 THRESHOLDS = st.sampled_from([0.0, 0.1, 1 / 3, 0.5, 0.75, 1.0])
 LEAST = st.sampled_from([-np.inf, 0.0, 0.25])

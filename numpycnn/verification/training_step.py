@@ -49,7 +49,7 @@ def statistics_rows(model: Model, exact: Model, inputs: Arrays, after: Mapping[s
     uses = [node.layer for node in model.nodes]
     for node in model.nodes:
         name = model.names[node.layer]
-        if uses.count(node.layer) == 1 and node.training is not False:
+        if uses.count(node.layer) == 1:
             rows += _statistics(model, exact, node, name, inputs, after)
     return rows
 
