@@ -33,8 +33,13 @@ NAMES = [
     *("ResNet152V2", "VGG16", "VGG19", "Xception"),
 ]
 SMALL = {
-    **{"ConvNeXtTiny": 64, "EfficientNetB0": 65, "InceptionV3": 96, "MobileNet": 66, "MobileNetV2": 63},
-    **{"MobileNetV3Small": 62, "ResNet50V2": 61},
+    "ConvNeXtTiny": 64,
+    "EfficientNetB0": 65,
+    "InceptionV3": 96,
+    "MobileNet": 66,
+    "MobileNetV2": 63,
+    "MobileNetV3Small": 62,
+    "ResNet50V2": 61,
 }
 """Seven networks and the image sizes at which the default tests run them."""
 

@@ -81,7 +81,6 @@ def torch_conv2d_backward(dy, x, weight, stride=1, padding=0, dilation=1, groups
         (torch_concatenate, "concatenate"),
         (torch_conv2d_backward, "conv2d_backward"),
     ],
-    ids=lambda value: getattr(value, "__name__", value),
 )
 def test_channels_first(function, op):
     report = numpycnn.check(function, op, layout="nchw", examples=60)

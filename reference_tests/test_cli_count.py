@@ -7,7 +7,7 @@ import pytest
 
 from numpycnn.cli.tables import byte_count
 from numpycnn.counting import count, largest_batch
-from numpycnn.models import googlenet, lenet5
+from numpycnn.models import googlenet, lenet5, resnet34
 from reference_tests.library.command_line import refused, run, succeeds
 
 
@@ -35,6 +35,26 @@ def test_csv_and_markdown_have_the_rows_of_the_table():
     assert lines[1] == "| --- | --- | --- | ---: | ---: | ---: |"
     assert lines[3] == "| C1 | Conv2D | 28x28x6 | 156 | 117,600 | 18,816 |"
     assert len(lines) == len(rows) + 2
+
+
+@pytest.mark.parametrize("parts", [1, 2, 9])
+def test_blocks_add_up(parts):
+    heading, *rows = rows_of(f"count resnet34 --classes 10 --blocks {parts} --csv")
+    counted = count(resnet34(classes=10))
+    assert heading == ["block", "layers", "output shape", "parameters", "MACs", "output bytes"]
+    sums = [sum(int(row[i]) for row in rows) for i in (1, 3, 4, 5)]
+    assert sums == [len(counted.layers), counted.params.total, counted.macs, counted.memory.output_bytes]
+    names = [row[0] for row in rows]
+    assert (
+        names[:4]
+        == {
+            1: ["conv1", "pool1", "conv2", "conv3"],
+            2: ["conv1_conv", "conv1_bn", "conv1_relu", "pool1"],
+            9: [row.name for row in counted.layers][:4],
+        }[parts]
+    )
+    if parts == 2:
+        assert rows[4][:3] == ["conv2_1", "7", "56x56x64"]
 
 
 @pytest.mark.parametrize("convention", ["macs", "all", "operations"])
@@ -98,6 +118,7 @@ def test_sizes(text, size):
         ("count lenet5 vgg16 --fit 1GiB", "--fit and --plot are for one model at a time"),
         ("count lenet5 no_such", "unknown model or layer 'no_such'"),
         ("count lenet5 --freeze C9", "or the name of a layer; got until 'C9'"),
+        ("count lenet5 --blocks 0", "parts must be at least 1"),
         ("count lenet5 --batch 0", "batch_size must be at least 1"),
         ("count lenet5 --plot course.xyz", "--plot"),
     ],

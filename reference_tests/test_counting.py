@@ -160,7 +160,8 @@ def test_several_outputs_are_held_to_the_end():
     second = Conv2D(7, 1)(x)  # 84
     third = Conv2D(1, 1)(second)  # 12
     counted = count(Model(x, [first, third]))
-    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 60 + 84)
+    assert counted.memory.inference_in_order_bytes == counted.memory.parameter_bytes + 4 * (24 + 60 + 84)
+    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 84 + 12)  # the first comes last
 
 
 def test_an_output_that_nobody_reads_is_let_go():
@@ -169,7 +170,8 @@ def test_an_output_that_nobody_reads_is_let_go():
     x = Input((4, 3, 2))  # 24
     read, _ = inner(x)  # 12 and 108
     counted = count(Model(x, Conv2D(10, 1)(read)))  # 120
-    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 12 + 108)
+    assert counted.memory.inference_in_order_bytes == counted.memory.parameter_bytes + 4 * (24 + 12 + 108)
+    assert counted.memory.inference_bytes == counted.memory.parameter_bytes + 4 * (24 + 108)
 
 
 def test_frozen_layers_have_no_gradients():
@@ -223,6 +225,8 @@ def test_json_has_the_same_names():
     data = json.loads(counted.to_json())
     assert data == json.loads(json.dumps(counted.to_dict()))
     assert data["params"] == {"total": 903_400, "trainable": 903_400, "non_trainable": 0}
+    sizes = {"float16": 1_806_800, "bfloat16": 1_806_800, "float32": 3_613_600, "float64": 7_227_200}
+    assert counted.params.bytes == sizes
     assert data["macs"] == counted.macs
     assert data["memory"]["training_book_bytes"] == 565_613_600
     assert data["layers"][0]["output_shape"] == [100, 150, 100]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from numpycnn import models
+from numpycnn import layers, models
 from numpycnn.counting import count, largest_batch, timeline
 from numpycnn.counting.course import Course, predicting
 from numpycnn.counting.order import best_order
@@ -20,6 +20,7 @@ from numpycnn.layers import (
     GlobalAveragePooling2D,
     Input,
     Layer,
+    LeakyReLU,
     MaxPooling2D,
     ReLU,
 )
@@ -55,16 +56,32 @@ def test_a_chain_by_hand():
     assert [moment.bytes // 4 - 55 for moment in course.predict] == [24, 54, 60, 72]
 
 
+def test_nothing_is_written_over_what_a_backward_reads():
+    """Not over the x of batch normalization, which it reads, nor over ReLU's output; but over what ReLU reads."""
+    layers = [Conv2D(5, 1, use_bias=False, name="a"), BatchNormalization(name="b"), ReLU(name="c"), LeakyReLU(name="d")]
+    model = Sequential([Input((2, 3, 4)), *layers])
+    low = {m.layer: m.bytes // 4 for m in timeline(model).train_low if m.phase == "forward"}
+    lasting, statistics = 20 + 4 * 5, 2 * 5
+    assert low["a"] == lasting + 24 + 30
+    assert low["b"] == low["c"] == lasting + 24 + 30 + 30 + statistics
+    assert low["d"] == low["c"] + 30
+
+
 def test_a_residual_unit_shares_the_gradient_of_its_sum():
-    """Lean, dy goes to both sides of the addition as it is."""
-    x = Input((2, 3, 4))  # 24
-    main = Conv2D(4, 1, use_bias=False, name="conv")(x)
-    model = Model(x, Dense(1, use_bias=False)(Flatten()(Add(name="add")([main, BatchNormalization(name="bn")(x)]))))
+    """Lean, dy goes to both sides of the addition as it is, and is written over only by the last that needs it."""
+    x = Input((2, 3, 4))  # 24, as all that follows
+    stem = Conv2D(4, 1, use_bias=False, name="stem")(x)
+    main = Conv2D(4, 1, use_bias=False, name="conv")(stem)
+    summed = Add(name="add")([main, BatchNormalization(name="bn")(stem)])
+    model = Model(x, Dense(1, use_bias=False)(Flatten()(summed)))
+    assert [model.names[node.layer] for node in model.nodes][:3] == ["stem", "conv", "bn"]
     low, high = ({m.layer: m.bytes // 4 for m in c if m.phase == "backward"} for c in courses(model))
-    statistics, kept = 2 * 4, 24 + 24  # x, and the sum that dense keeps
-    still = 24 + 16 + 16  # dense, conv, batch normalization
-    assert low["add"] == still + kept - 24 + statistics + 24
-    assert high["add"] == still + kept - 24 + statistics + 3 * 24 + 24  # dy and two copies of it; the held gradient
+    still, statistics = 24 + 16 + 16 + 16, 2 * 4  # dense, batch normalization, two convolutions
+    kept = 24 + 24 + statistics  # x and the stem
+    assert low["flatten"] == low["add"] == still + kept + 24
+    assert low["bn"] == still + kept + 24 + 24  # dy is still the convolution's as well
+    assert low["conv"] == still + kept - statistics + 24 + 24 + 24  # dy, what came from the other side, and dx
+    assert high["add"] == still + kept + 3 * 24 + 24  # dy and two copies of it; the gradient of dense
 
 
 def courses(model):
@@ -160,6 +177,8 @@ def test_mixed_precision_keeps_weights_and_statistics_in_float32():
     for name in ("parameter_bytes", "gradient_bytes", "optimizer_bytes"):
         assert getattr(mixed, name) == getattr(single, name)
     assert mixed.copy_bytes * 2 == mixed.gradient_bytes
+    parts = ("parameter", "gradient", "optimizer", "copy", "kept")
+    assert mixed.training_bytes == sum(getattr(mixed, f"{part}_bytes") for part in parts)
     assert single.copy_bytes == 0
     assert 2 * mixed.output_bytes == single.output_bytes
     statistics = 4 * 2 * 6
@@ -221,6 +240,32 @@ def test_what_is_not_counted_is_listed():
     assert sum(row.work("all") for row in counted.layers) == counted.work("all")
     with pytest.raises(ValueError, match="convention must be one of macs, all, operations"):
         counted.work("flops")
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "operations"),
+    [
+        (layers.Conv2D(5, 2, use_bias=False), [(4, 3, 2)], {}),
+        (layers.Conv2D(5, 2, activation="relu"), [(4, 3, 2)], {"bias": 30, "activation": 30}),
+        (layers.StandardizedConv2D(5, 2, use_bias=False), [(4, 3, 2)], {"normalization": 3 * 2 * 2 * 2 * 5}),
+        (layers.LocalResponseNormalization(depth_radius=2), [(4, 3, 7)], {"normalization": (5 + 3) * 84}),
+        (layers.GroupNormalization(2), [(4, 3, 6)], {"normalization": 3 * 72}),
+        (layers.LayerNormalization(), [(4, 3, 6)], {"normalization": 3 * 72}),
+        (layers.Softmax(), [(7,)], {"activation": 7}),
+        (layers.Activation("linear"), [(7,)], {}),
+        (layers.Add(), [(4, 3, 2)] * 3, {"merging": 2 * 24}),
+        (layers.MaxPooling2D((2, 3)), [(4, 3, 2)], {"pooling": 6 * 4}),
+        (layers.DepthMaxPooling2D(2), [(4, 3, 6)], {"pooling": 2 * 36}),
+        (layers.GlobalAveragePooling2D(), [(4, 3, 2)], {"pooling": 24}),
+        (layers.UpSampling2D((2, 3), interpolation="bilinear"), [(4, 3, 2)], {"resizing": 4 * 144}),
+        (layers.UpSampling2D((2, 3)), [(4, 3, 2)], {}),
+        (layers.Rescaling(2.0), [(4, 3, 2)], {"normalization": 24}),
+        (layers.Flatten(), [(4, 3, 2)], {}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
+)
+def test_operations_of_each_kind(layer, shapes, operations):
+    assert layer.operations(*shapes) == operations
 
 
 def test_a_layer_of_one_s_own_has_no_other_operations():

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from numpycnn.cli.count_tables import SHARES, comparison_table, figures_table, fit_table, layer_table
+from numpycnn.cli.count_tables import SHARES, block_table, comparison_table, figures_table, fit_table, layer_table
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name, parse_settings
 from numpycnn.cli.tables import byte_count
@@ -81,6 +81,10 @@ def count(
     receptive_field: Annotated[
         bool, typer.Option("--receptive-field", help="What an output sees.", rich_help_panel=FIGURES)
     ] = False,
+    blocks: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Rows by the first N parts of the names, as conv2_1.", rich_help_panel=OUTPUT),
+    ] = None,
     share: Annotated[
         str, typer.Option(help="macs, parameters or memory: of what bars show.", rich_help_panel=OUTPUT)
     ] = "macs",
@@ -139,7 +143,12 @@ def count(
         table = comparison_table(counts, targets, convention=convention)
     else:
         bars = None if csv or markdown else share
-        table = layer_table(counts[0], convention=convention, share=bars, fields=receptive_field)
+        with usable(about="--blocks"):
+            table = (
+                layer_table(counts[0], convention=convention, share=bars, fields=receptive_field)
+                if blocks is None
+                else block_table(counts[0], blocks, convention=convention, share=bars)
+            )
     if json:
         typer.echo(_as_json(counts, found, convention))
     elif csv or markdown:

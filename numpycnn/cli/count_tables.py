@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from numpycnn.cli.tables import Table, byte_text, shape_text, share_bar
-from numpycnn.counting import CONVENTIONS, Count, Fit, LayerCount
+from numpycnn.counting import CONVENTIONS, BlockCount, Count, Fit, LayerCount
 
-__all__ = ["SHARES", "comparison_table", "figures_table", "fit_table", "layer_table"]
+__all__ = ["SHARES", "block_table", "comparison_table", "figures_table", "fit_table", "layer_table"]
 
-SHARES: dict[str, Callable[[LayerCount], int]] = {
+SHARES: dict[str, Callable[[LayerCount | BlockCount], int]] = {
     "macs": lambda row: row.macs,
     "parameters": lambda row: row.params,
     "memory": lambda row: row.output_bytes,
@@ -34,6 +34,21 @@ def layer_table(counted: Count, *, convention: str = "macs", share: str | None =
         for line, row in zip(cells, rows, strict=True):
             line.append(share_bar(SHARES[share](row), total))
     return Table(headings, cells, right=(3, 4, 5))
+
+
+def block_table(counted: Count, parts: int, *, convention: str = "macs", share: str | None = None) -> Table:
+    """A row for each block of layers whose names begin alike."""
+    headings = ["block", "layers", "output shape", "parameters", "MACs" if convention == "macs" else "operations"]
+    cells = [
+        [row.name, row.layers, shape_text(row.output_shape), row.params, row.work(convention), row.output_bytes]
+        for row in counted.blocks(parts)
+    ]
+    shares = [] if share is None else [f"share of {'MACs' if share == 'macs' else share}"]
+    if share is not None:
+        total = sum(map(SHARES[share], counted.layers))
+        for line, row in zip(cells, counted.blocks(parts), strict=True):
+            line.append(share_bar(SHARES[share](row), total))
+    return Table([*headings, "output bytes", *shares], cells, right=(1, 3, 4, 5))
 
 
 def _field(row: LayerCount) -> list[str]:
@@ -73,6 +88,7 @@ def figures_table(counted: Count, target: str, *, convention: str = "macs") -> T
         ("parameters", f"{params.total:,}", f"{params.trainable:,} trainable, {params.non_trainable:,} not trainable"),
         *work,
         *([("not in MACs", _uncounted(counted), "for one example")] if convention == "macs" else []),
+        ("parameters in bytes", _by_dtype(params.bytes), "by the dtype of each number"),
         *((f"memory {label}", byte_text(count), meaning) for label, count, meaning in figures),
         ("peak to predict", _range(memory.inference_low_bytes, memory.inference_high_bytes), "in a framework"),
         ("peak to train", _range(memory.training_low_bytes, memory.training_high_bytes), "in a framework, one step"),
@@ -86,6 +102,10 @@ def _uncounted(counted: Count) -> str:
     kinds = {"bias": "biases", "normalization": "normalized", "activation": "activated", "pooling": "pooled"}
     kinds |= {"merging": "merged", "resizing": "interpolated"}
     return ", ".join(f"{count:,} {kinds.get(kind, kind)}" for kind, count in counted.operations.items()) or "nothing"
+
+
+def _by_dtype(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{name} {size:,}" for name, size in sizes.items())
 
 
 def _range(low: int, high: int) -> str:

@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import typer
@@ -79,14 +80,13 @@ def byte_text(count: int) -> str:
 
 def byte_count(option: str, text: str) -> int:
     """ "24GiB", "800 MB" or "1000000" in bytes; Unusable for anything else."""
-    powers = {unit: (1000, i) for i, (unit, _) in enumerate(UNITS[1:], 1)}
-    powers |= {unit: (1024, i) for i, (_, unit) in enumerate(UNITS[1:], 1)}
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGTPE]i?B)?", text.strip(), re.ASCII)
-    unit = match and (match[2] or "").replace("KB", "kB").replace("kiB", "KiB")
-    if not match or (unit and unit not in powers):
+    factors = {"": 1}
+    for power, (decimal, binary) in enumerate(UNITS[1:], 1):
+        factors |= {decimal: 1000**power, binary: 1024**power}
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(\w*)", text.strip(), re.ASCII)
+    if not match or match[2] not in factors:
         raise Unusable(f"{option} must be a size with its unit, as 24GiB or 800MB; got {text!r}")
-    base, power = powers.get(unit, (1, 0))
-    return int(float(match[1]) * base**power) if "." in match[1] else int(match[1]) * base**power
+    return int(Decimal(match[1]) * factors[match[2]])
 
 
 def share_bar(part: int, whole: int, width: int = 12) -> str:

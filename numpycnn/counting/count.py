@@ -7,57 +7,23 @@ from typing import Any
 
 from numpycnn.counting.memory import Memory, memory
 from numpycnn.counting.receptive_field import ReceptiveField, receptive_fields
+from numpycnn.counting.rows import CONVENTIONS, BlockCount, LayerCount, Parameters, blocks_of, work_of
 from numpycnn.counting.sizes import Sizes, dtype_name, elements, sized
 from numpycnn.layers.base import Input, Layer, Node, Shape
 from numpycnn.models.graph import Graph
 from numpycnn.models.model import Model
-from numpycnn.ops.arguments import fail
 
-__all__ = ["CONVENTIONS", "Count", "LayerCount", "Memory", "Parameters", "ReceptiveField", "count", "count_layer"]
-
-CONVENTIONS = {
-    "macs": "multiplications of convolutions and dense layers, padded taps included",
-    "all": "MACs, and one operation for each bias, each normalized or activated value (three or more where a value is"
-    " normalized by its neighbours), each pooled or interpolated pixel and each merged value",
-    "operations": "as all, with a multiplication and its addition as two operations",
-}
-"""Ways to count arithmetic. Papers that say "FLOPs" mean the first or, as twice the first, about the last."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """How many parameters, shared layers once."""
-
-    total: int
-    trainable: int
-    non_trainable: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerCount:
-    """One use of a layer. A shared layer has a row for each use; its parameters stand in the first.
-
-    output_shape: of one example; a tuple of shapes where there are several outputs.
-    params, trainable_params: how many.
-    macs: for one example.   operations: what else it takes, by kind.   output_bytes: for the whole batch.
-    connected_to: the names of what it reads.   receptive_field: what an output sees of the model's input, or None
-    where that is all of it.
-    """
-
-    name: str
-    kind: str
-    output_shape: tuple
-    params: int
-    trainable_params: int
-    macs: int
-    operations: dict[str, int]
-    output_bytes: int
-    connected_to: tuple[str, ...]
-    receptive_field: ReceptiveField | None
-
-    def work(self, convention: str = "macs") -> int:
-        """The arithmetic for one example by one of CONVENTIONS."""
-        return _work(self, convention)
+__all__ = [
+    "CONVENTIONS",
+    "BlockCount",
+    "Count",
+    "LayerCount",
+    "Memory",
+    "Parameters",
+    "ReceptiveField",
+    "count",
+    "count_layer",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +48,11 @@ class Count:
 
     def work(self, convention: str = "macs") -> int:
         """The arithmetic for one example by one of CONVENTIONS."""
-        return _work(self, convention)
+        return work_of(self, convention)
+
+    def blocks(self, parts: int = 1) -> tuple[BlockCount, ...]:
+        """The rows of `layers` added up by the first parts of their names, as conv2 (1) or conv2_1 (2)."""
+        return blocks_of(self.layers, parts)
 
     def to_dict(self) -> dict[str, Any]:
         """The same figures by the same names, in plain dicts and tuples."""
@@ -198,13 +168,6 @@ def _input_rows(graph: Graph, sizes: Sizes) -> tuple[LayerCount, ...]:
         )
         for tensor in graph.inputs
     )
-
-
-def _work(counted: Count | LayerCount, convention: str) -> int:
-    if convention not in CONVENTIONS:
-        fail("work", f"convention must be one of {', '.join(CONVENTIONS)}", convention=convention)
-    others = 0 if convention == "macs" else sum(counted.operations.values())
-    return counted.macs * (2 if convention == "operations" else 1) + others
 
 
 def _parameters(node: Node) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from functools import reduce
 from heapq import heappop, heappush
 from itertools import count
 from operator import or_
+from typing import Any
 
 from numpycnn.counting.sizes import Sizes
 from numpycnn.layers.base import Node, Tensor
@@ -31,18 +32,17 @@ def best_order(sizes: Sizes) -> list[Node]:
             readers.setdefault(tensor, []).append(node)
     order: list[Node] = []
     for piece in _pieces(graph):
-        order += piece if len(piece) < 2 else _Search(sizes, piece, readers, set(order)).order()
+        order += piece if len(piece) < 2 else _Search(sizes, piece, readers).order()
     return order
 
 
 def _pieces(graph: Graph) -> list[list[Node]]:
     """The nodes in the model's order, cut where at most one tensor is still to be read.
 
-    Outputs of the model, and what nobody reads, count as still to be read: such a node may better wait for long.
+    What nobody reads counts as still to be read, since its node may better wait for long.
     """
     unread = Counter(tensor for node in graph.nodes for tensor in dict.fromkeys(node.inputs))
     unread.update(tensor for node in graph.nodes for tensor in node.outputs if not unread[tensor])
-    unread.update(graph.outputs)
     waiting, pieces, piece = {tensor for tensor in graph.inputs if unread[tensor]}, [], []
     for node in graph.nodes:
         piece.append(node)
@@ -59,7 +59,7 @@ def _pieces(graph: Graph) -> list[list[Node]]:
 class _Search:
     """The best order of one piece, all that exists outside it taken as given."""
 
-    def __init__(self, sizes: Sizes, piece: list[Node], readers: dict[Tensor, list[Node]], before: set):
+    def __init__(self, sizes: Sizes, piece: list[Node], readers: dict[Tensor, list[Node]]):
         self.piece = piece
         bits = {node: 1 << i for i, node in enumerate(piece)}
         later = 1 << len(piece)
@@ -67,7 +67,7 @@ class _Search:
         def waiting(tensor: Tensor) -> int:
             """Who is still to read a tensor: nodes of this piece by their bits, whoever comes later by one more."""
             held = later if tensor in sizes.graph.outputs else 0
-            return held | _union(bits.get(node, later) for node in readers.get(tensor, ()) if node not in before)
+            return held | _union(bits.get(node, later) for node in readers.get(tensor, ()))
 
         self.needs = [_union(bits.get(tensor.node, 0) for tensor in node.inputs) for node in piece]
         self.makes = [sizes.tensors(node.outputs) for node in piece]
@@ -77,8 +77,8 @@ class _Search:
     def order(self) -> list[Node]:
         """Sets of finished nodes, as bits, from the one with the lowest peak so far; at equal peaks the fullest."""
         everything, tie = (1 << len(self.piece)) - 1, count()
-        heap = [(0, 0, next(tie), 0, 0, ())]
-        seen = set()
+        heap: list[tuple[Any, ...]] = [(0, 0, next(tie), 0, 0, ())]
+        seen: set[int] = set()
         while heap and len(seen) < MOST_STATES:
             peak, _, _, done, alive, path = heappop(heap)
             if done == everything:

@@ -105,7 +105,7 @@ def sized(model, *, batch_size=1, dtype="float32", optimizer=None, freeze=None) 
         fail("count", f"optimizer must be one of {', '.join(OPTIMIZER_SLOTS)} or None", optimizer=optimizer)
     batch_size, item = integer("count", "batch_size", batch_size), DTYPES[dtype_name(dtype)]
     graph = flat_graph(model) if freeze is None else frozen(model, freeze)
-    return Sizes(graph, batch_size, item, OPTIMIZER_SLOTS.get(optimizer, 0))
+    return Sizes(graph, batch_size, item, 0 if optimizer is None else OPTIMIZER_SLOTS[optimizer])
 
 
 def dtype_name(dtype) -> str:

@@ -85,7 +85,7 @@ def moving_scene(cutouts, labels, frames: int, *, size=(64, 96), things=4, side=
     scaled = [_scaled(cutouts[i], side) for i in chosen]
     room = np.array([height - side, width - side], float)
     start, angle = rng.uniform(0, room, (things, 2)), rng.uniform(0, 2 * np.pi, things)
-    step = rng.uniform(*speed, things)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    step = rng.uniform(speed[0], speed[1], things)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     images, objects = np.zeros((frames, height, width, 1), np.float32), []
     for t, image in enumerate(images):
         place = (start + t * step) % (2 * room)

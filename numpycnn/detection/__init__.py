@@ -1,5 +1,6 @@
 """Finding things in pictures: boxes, how much they overlap, which to keep, and how good they were."""
 
+from numpycnn.detection.anchors import *
 from numpycnn.detection.average_precision import *
 from numpycnn.detection.boxes import *
 from numpycnn.detection.localization import *

@@ -48,7 +48,7 @@ def to_fully_convolutional(model: Model, input_shape=None):
         before = node.outputs[0]
     if not kernels:
         fail("to_fully_convolutional", "the model must have Flatten and a dense layer after it")
-    made = Model(inputs, x, name=f"{model.name}_fully_convolutional", dtype=model.dtype)
+    made = Model(inputs, x, name=f"{model.name}_fully_convolutional", dtype=str(model.dtype))
     for path, variable in made.variables.items():
         variable.assign(model.variables[path].value.reshape(variable.shape))
     return made

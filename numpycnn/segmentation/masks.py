@@ -22,10 +22,11 @@ def masks_to_boxes(masks) -> np.ndarray:
     check_rank("masks_to_boxes", "(n, height, width)", masks=masks)
     boxes = np.zeros((len(masks), 4))
     for k, axis in enumerate((1, 2)):  # columns, then rows
-        seen = masks.astype(bool).any(axis=axis)
-        boxes[:, k] = seen.argmax(axis=1) if seen.shape[1] else 0
-        boxes[:, k + 2] = (seen.shape[1] - seen[:, ::-1].argmax(axis=1)) * seen.any(axis=1) if seen.shape[1] else 0
-    return boxes
+        seen = np.asarray(masks.astype(bool).any(axis=axis))
+        places = np.arange(seen.shape[-1])
+        boxes[:, k] = np.where(seen, places, np.inf).min(axis=-1, initial=np.inf)
+        boxes[:, k + 2] = np.where(seen, places + 1, 0).max(axis=-1, initial=0)
+    return np.where(np.isfinite(boxes), boxes, 0)
 
 
 def mask_iou(masks1, masks2) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Transposed convolution seen the other way: zeros put between the pixels, then an ordinary convolution."""
 
+from typing import Any
+
 import numpy as np
 
 from numpycnn.layers.bilinear import bilinear_kernel
@@ -48,5 +50,6 @@ def conv2d_transpose_by_zeros(x, kernel, *, strides=1, padding="valid") -> np.nd
         pads.append((extent - 1 - before, output - (size - 1) * stride - 1 + before))
     if min(min(pad) for pad in pads) < 0:
         fail(op, "the kernel must reach as far as it is cropped", kernel=kernel, strides=strides)
+    around: Any = tuple(pads)
     turned = kernel[::-1, ::-1].swapaxes(2, 3)
-    return conv2d(insert_zeros(x, strides), turned, padding=tuple(pads))
+    return conv2d(insert_zeros(x, strides), turned, padding=around)

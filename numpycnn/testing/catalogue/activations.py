@@ -90,8 +90,12 @@ def softmax_scale(case):
     return numpycnn.ops.softmax(*case.arrays.values(), **case.options) * (1 + below_largest(case)[0])
 
 
+SUBNORMAL = float(np.finfo(np.float32).tiny)
+"""Below this a share in float32 is rounded by as much as one of this size is, whatever it is multiplied with."""
+
+
 def softmax_gradient_scale(dy, case):
-    share, axis = softmax_scale(case), case.options["axis"]
+    share, axis = softmax_scale(case) + SUBNORMAL, case.options["axis"]
     return share * (abs(dy) + (abs(dy) * share).sum(axis=axis, keepdims=True))
 
 
@@ -158,7 +162,7 @@ OPS = [
     ),
     activation("softplus", lambda x: 1, output=lambda x: abs(x) + 1, smooth=True),
     activation("log_sigmoid", lambda x: 1, output=lambda x: abs(x) + 1, smooth=True),
-    activation("mish", lambda x: 2 + abs(x), output=abs, smooth=True),
+    activation("mish", lambda x: 2 + 2 * abs(x), output=abs, smooth=True),
     activation("softsign", lambda x: 1),
     activation("squareplus", lambda x, b: 1, output=lambda x, b: abs(x) + b + 1, smooth=True, b=[4.0, 1.0, 0.25]),
     activation(
