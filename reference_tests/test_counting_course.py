@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from numpycnn import models
+from numpycnn import layers, models
 from numpycnn.counting import count, largest_batch, timeline
 from numpycnn.counting.course import Course, predicting
 from numpycnn.counting.order import best_order
@@ -240,6 +240,32 @@ def test_what_is_not_counted_is_listed():
     assert sum(row.work("all") for row in counted.layers) == counted.work("all")
     with pytest.raises(ValueError, match="convention must be one of macs, all, operations"):
         counted.work("flops")
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "operations"),
+    [
+        (layers.Conv2D(5, 2, use_bias=False), [(4, 3, 2)], {}),
+        (layers.Conv2D(5, 2, activation="relu"), [(4, 3, 2)], {"bias": 30, "activation": 30}),
+        (layers.StandardizedConv2D(5, 2, use_bias=False), [(4, 3, 2)], {"normalization": 3 * 2 * 2 * 2 * 5}),
+        (layers.LocalResponseNormalization(depth_radius=2), [(4, 3, 7)], {"normalization": (5 + 3) * 84}),
+        (layers.GroupNormalization(2), [(4, 3, 6)], {"normalization": 3 * 72}),
+        (layers.LayerNormalization(), [(4, 3, 6)], {"normalization": 3 * 72}),
+        (layers.Softmax(), [(7,)], {"activation": 7}),
+        (layers.Activation("linear"), [(7,)], {}),
+        (layers.Add(), [(4, 3, 2)] * 3, {"merging": 2 * 24}),
+        (layers.MaxPooling2D((2, 3)), [(4, 3, 2)], {"pooling": 6 * 4}),
+        (layers.DepthMaxPooling2D(2), [(4, 3, 6)], {"pooling": 2 * 36}),
+        (layers.GlobalAveragePooling2D(), [(4, 3, 2)], {"pooling": 24}),
+        (layers.UpSampling2D((2, 3), interpolation="bilinear"), [(4, 3, 2)], {"resizing": 4 * 144}),
+        (layers.UpSampling2D((2, 3)), [(4, 3, 2)], {}),
+        (layers.Rescaling(2.0), [(4, 3, 2)], {"normalization": 24}),
+        (layers.Flatten(), [(4, 3, 2)], {}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
+)
+def test_operations_of_each_kind(layer, shapes, operations):
+    assert layer.operations(*shapes) == operations
 
 
 def test_a_layer_of_one_s_own_has_no_other_operations():

@@ -164,6 +164,17 @@ def test_kept_bytes_of_random_models(model, batch):
     assert count(model, batch_size=batch).memory.kept_bytes == found
 
 
+def test_a_graph_within_passes_on_only_the_gradients_that_are_asked():
+    """What it makes of its input without weights needs no gradient, though others of its layers are trained."""
+    inner = Input((5, 4, 3))
+    within = Model(inner, [Conv2D(2, 1)(inner), ReLU()(inner)])
+    x = Input((5, 4, 3))
+    trained, plain = within(x)
+    model = Model(x, [ReLU()(trained), ReLU()(plain)])
+    assert kept_by_forward(model, 2, with_inputs=True) == 4 * 2 * 20 * (3 + 2)  # x, and what the first ReLU gives
+    assert count(model, batch_size=2).memory.kept_bytes == 4 * 2 * 20 * (3 + 2)
+
+
 def kept_by_forward(model: Model, batch: int, with_inputs: bool = False) -> int:
     """The bytes of all distinct arrays on the model's tape that are no stand-ins."""
     rng = np.random.default_rng(3)

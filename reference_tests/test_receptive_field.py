@@ -12,6 +12,7 @@ from numpycnn.counting import count
 from numpycnn.layers import Add, AveragePooling2D, Concatenate, Conv2D, Conv2DTranspose, Input, MaxPooling2D
 from numpycnn.models import Model
 from numpycnn.models.blocks import bottleneck_unit, conv_bn, max_pool
+from numpycnn.ops.windows import Reach
 from numpycnn.testing.strategies import distinct
 
 
@@ -106,7 +107,7 @@ def test_the_ends_of_a_field_are_reached():
     x = Input((23, 19, 1))
     y = Conv2D(1, (3, 2), strides=(2, 1), kernel_initializer="ones", name="first")(x)
     y = MaxPooling2D((2, 3), name="pool")(y)
-    y = Add(name="sum")([layers.Cropping2D(((0, 0), (1, 1)))(y), Conv2D(1, (1, 3), kernel_initializer="ones")(y)])
+    y = Add(name="sum")([layers.Cropping2D(((0, 1), (2, 0)))(y), Conv2D(1, (2, 3), kernel_initializer="ones")(y)])
     model = Model(x, y, dtype="float64")
     found = field(model, "sum")
     assert found.padding == (0, 0)
@@ -115,12 +116,21 @@ def test_the_ends_of_a_field_are_reached():
     rows, columns = np.nonzero(np.reshape(seen, (23, 19)))
     assert (rows.max() + 1, columns.max() + 1) == found.size
     assert (rows.min(), columns.min()) == (0, 0)
+    assert found.centre == ((found.size[0] - 1) / 2, (found.size[1] - 1) / 2)
+    assert found.size[0] != found.size[1]
 
 
 def with_infinity(x, p, q):
     changed = x.copy()
     changed[0, p, q] = np.inf
     return changed
+
+
+def test_borders_shift_what_is_read():
+    rows, columns = layers.Cropping2D(((1, 2), (3, 4))).reach((9, 12, 2))
+    assert (rows, columns) == (Reach(1, 1, 1), Reach(1, 3, 3))
+    rows, columns = layers.ZeroPadding2D(((1, 2), (3, 4))).reach((9, 12, 2))
+    assert (rows, columns) == (Reach(1, -1, -1), Reach(1, -3, -3))
 
 
 def test_what_has_no_field():
@@ -131,3 +141,5 @@ def test_what_has_no_field():
     model = Model(x, layers.Flatten(name="flat")(uneven))
     assert [field(model, name) for name in ("pooled", "gated", "joined", "flat")] == [None] * 4
     assert field(model, "conv2d").size == (3, 3)
+    slow, fast = Conv2D(3, 1, strides=2)(x), layers.Cropping2D(((4, 0), (0, 4)))(x)
+    assert field(Model(x, Add(name="out of step")([slow, fast])), "out of step") is None

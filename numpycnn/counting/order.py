@@ -32,7 +32,7 @@ def best_order(sizes: Sizes) -> list[Node]:
             readers.setdefault(tensor, []).append(node)
     order: list[Node] = []
     for piece in _pieces(graph):
-        order += piece if len(piece) < 2 else _Search(sizes, piece, readers, set(order)).order()
+        order += piece if len(piece) < 2 else _Search(sizes, piece, readers).order()
     return order
 
 
@@ -59,7 +59,7 @@ def _pieces(graph: Graph) -> list[list[Node]]:
 class _Search:
     """The best order of one piece, all that exists outside it taken as given."""
 
-    def __init__(self, sizes: Sizes, piece: list[Node], readers: dict[Tensor, list[Node]], before: set):
+    def __init__(self, sizes: Sizes, piece: list[Node], readers: dict[Tensor, list[Node]]):
         self.piece = piece
         bits = {node: 1 << i for i, node in enumerate(piece)}
         later = 1 << len(piece)
@@ -67,7 +67,7 @@ class _Search:
         def waiting(tensor: Tensor) -> int:
             """Who is still to read a tensor: nodes of this piece by their bits, whoever comes later by one more."""
             held = later if tensor in sizes.graph.outputs else 0
-            return held | _union(bits.get(node, later) for node in readers.get(tensor, ()) if node not in before)
+            return held | _union(bits.get(node, later) for node in readers.get(tensor, ()))
 
         self.needs = [_union(bits.get(tensor.node, 0) for tensor in node.inputs) for node in piece]
         self.makes = [sizes.tensors(node.outputs) for node in piece]

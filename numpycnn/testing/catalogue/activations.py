@@ -90,8 +90,12 @@ def softmax_scale(case):
     return numpycnn.ops.softmax(*case.arrays.values(), **case.options) * (1 + below_largest(case)[0])
 
 
+SUBNORMAL = float(np.finfo(np.float32).tiny)
+"""Below this a share in float32 is rounded by as much as one of this size is, whatever it is multiplied with."""
+
+
 def softmax_gradient_scale(dy, case):
-    share, axis = softmax_scale(case), case.options["axis"]
+    share, axis = softmax_scale(case) + SUBNORMAL, case.options["axis"]
     return share * (abs(dy) + (abs(dy) * share).sum(axis=axis, keepdims=True))
 
 
