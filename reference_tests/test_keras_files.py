@@ -112,6 +112,22 @@ def test_every_kind_of_wiring(ending, tmp_path):
     assert sum(v.size for v in ours.trainable_weights) == sum(int(np.prod(w.shape)) for w in theirs.trainable_weights)
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_models_within_as_outputs_and_operators_with_numbers(ending, tmp_path):
+    """At the ends, Keras counts the calls of a functional model within from 1, those of a Sequential from 0."""
+    x, inside = keras.Input((5,)), keras.Input((5,))
+    functional = keras.Model(inside, keras.layers.Dense(5)(inside))
+    sequential = keras.Sequential([keras.Input((5,)), keras.layers.Dense(4)])
+    y = 2.0 - (functional(3.0 * x - 1.0) / 4.0 + 0.5)
+    theirs = keras.Model(x, [functional(y), sequential(y), functional(x), sequential(x * y)])
+    theirs.set_weights([random_values(weight) for weight in theirs.weights])
+    theirs.save(path := tmp_path / f"model.{ending}")
+    ours = numpycnn.load_model(path)
+    assert_same(ours, theirs)
+    ours.save(path := tmp_path / "ours.keras")
+    assert_same(ours, keras.models.load_model(path))
+
+
 def test_weights_are_found_by_class_and_order_whatever_layers_are_called(tmp_path):
     """Names in an order that is none of the file's: /layers/dense_2 is the layer called a."""
     x = keras.Input((5,))

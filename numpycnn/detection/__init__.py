@@ -10,3 +10,5 @@ from numpycnn.detection.overlap import *
 from numpycnn.detection.overlap_losses import *
 from numpycnn.detection.sliding_window import *
 from numpycnn.detection.soft_nms import *
+from numpycnn.detection.tracking import *
+from numpycnn.detection.tracking_metrics import *
