@@ -87,6 +87,9 @@ def test_three_mistakes_are_three_rows_each_with_its_reason(model, wrong):
     assert finding.theirs == pytest.approx(wrong["conv1"][n, o, i, j], rel=1e-6)
     assert finding.seen.rows == (2 * i, 2 * i + 2)
     assert finding.seen.columns == (2 * j, 2 * j + 2)
+    padded = next(row.finding for row in report.rows if row.name == "conv2")
+    _, i, j, _ = padded.index
+    assert (padded.seen.rows, padded.seen.columns) == ((i - 1, i + 1), (j - 1, j + 1))
 
 
 @pytest.mark.parametrize(("setting", "value", "name"), [("FLIPPED", True, "conv2"), ("EPSILON", 1e-5, "norm1")])

@@ -171,7 +171,7 @@ def test_none_explains_noise():
     layer, weights, x = layer_and_weights()
     chain = layer_chain(layer, weights, (x,))
     noise = np.random.default_rng(3).normal(size=run(chain)["y"].shape)
-    found = explain([Observation(chain, {"y": noise}, {"y": 30.0}, 24)])
+    found = explain([Observation(chain, {"y": np.float32(noise)}, {"y": 30.0}, 24)])
     assert found.reasons == ()
     assert found.summary.startswith(f"none of {found.tried} known rules and pairs of rules gives these numbers")
 
