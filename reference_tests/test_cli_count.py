@@ -10,6 +10,8 @@ from numpycnn.counting import count, largest_batch
 from numpycnn.models import googlenet, lenet5, resnet34
 from reference_tests.library.command_line import refused, run, succeeds
 
+ALONE = ("--fit 1GiB", "--plot a.png", "--blocks 1", "--receptive-field")
+
 
 def rows_of(command: str) -> list[list[str]]:
     return list(csv.reader(succeeds(command).splitlines()))
@@ -110,12 +112,14 @@ def test_sizes(text, size):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("count no_such.keras", "there is no file no_such.keras"),
         ("count lenet5 --fit 24Gib", "--fit must be a size with its unit, as 24GiB or 800MB; got '24Gib'"),
         ("count lenet5 --fit -3GiB", "--fit must be a size with its unit"),
         ("count lenet5 --convention flops", "--convention must be one of macs, all, operations; got 'flops'"),
         ("count lenet5 --share time", "--share must be one of macs, parameters, memory; got 'time'"),
         ("count lenet5 --csv --json", "--csv, --markdown and --json exclude each other"),
-        ("count lenet5 vgg16 --fit 1GiB", "--fit and --plot are for one model at a time"),
+        *((f"count lenet5 vgg16 {option}", "are for one model at a time") for option in ALONE),
+        ("count lenet5 --blocks 1 --receptive-field", "--blocks and --receptive-field exclude each other"),
         ("count lenet5 no_such", "unknown model or layer 'no_such'"),
         ("count lenet5 --freeze C9", "or the name of a layer; got until 'C9'"),
         ("count lenet5 --blocks 0", "parts must be at least 1"),

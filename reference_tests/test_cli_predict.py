@@ -56,7 +56,7 @@ def test_outputs_that_are_no_classes(folder):
 
 def test_what_is_refused(folder):
     path, _ = folder
-    refused(f"predict {path}/none.keras {path}/p.png", "No such file")
+    refused(f"predict {path}/none.keras {path}/p.png", "there is no file")
     refused(f"predict {path}/m.keras {path}/none.png", "there is no file")
     refused(f"predict {path}/m.keras {path}/labels.txt", "is in no picture format that Pillow knows")
     refused(f"predict {path}/m.keras {path}/p.png --preprocessing resnet", "preprocess: mode must be one of unit, raw")

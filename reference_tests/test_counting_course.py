@@ -150,6 +150,13 @@ def orders(nodes):
     return grown([])
 
 
+def test_the_model_s_order_stands_where_the_search_is_too_long(monkeypatch):
+    sizes = sized(models.googlenet(classes=3, input_shape=(64, 96, 3)))
+    assert best_order(sizes) != sizes.graph.nodes
+    monkeypatch.setattr("numpycnn.counting.order.MOST_STATES", 1)
+    assert best_order(sizes) == sizes.graph.nodes
+
+
 def test_one_branch_is_finished_before_the_other_begins():
     x = Input((4, 3, 2))  # 24
     wide = Conv2D(50, 1, name="wide")(x)  # 600, in the model's order before the other branch

@@ -368,3 +368,10 @@ def test_names_are_escaped_in_the_page(network):
     x = np.random.default_rng(1).normal(size=(2, 13, 11, 2)).astype(np.float32)
     report = numpycnn.verify(network, x, against=network)
     assert "<b>" not in html_page(type(report)("<b>", "<b>", report.rows, ("<b>",)))
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+def test_what_is_no_file_of_numpy_is_refused_by_its_first_bytes(tmp_path, suffix):
+    (tmp_path / f"junk{suffix}").write_bytes(b"junk")
+    with pytest.raises(ValueError, match=f"a {suffix} file must begin with"):
+        read_recording(tmp_path / f"junk{suffix}")

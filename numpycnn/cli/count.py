@@ -9,7 +9,7 @@ import typer
 from numpycnn.cli.count_tables import SHARES, block_table, comparison_table, figures_table, fit_table, layer_table
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name, parse_settings
-from numpycnn.cli.tables import byte_count
+from numpycnn.cli.tables import Table, byte_count
 from numpycnn.cli.targets import is_model_file, layer_as_model, model_functions, resolve_model, sizes, suggestion
 from numpycnn.counting import CONVENTIONS, Count, Fit, largest_batch, timeline
 from numpycnn.counting import count as count_model
@@ -113,8 +113,11 @@ def count(
         raise Unusable(f"--convention must be one of {', '.join(CONVENTIONS)}; got {convention!r}")
     if share not in SHARES:
         raise Unusable(f"--share must be one of {', '.join(SHARES)}; got {share!r}")
-    if len(targets) > 1 and (fit or plot):
-        raise Unusable("--fit and --plot are for one model at a time")
+    alone = {"--fit": fit, "--plot": plot, "--blocks": blocks, "--receptive-field": receptive_field or None}
+    if len(targets) > 1 and any(value is not None for value in alone.values()):
+        raise Unusable(f"{', '.join(alone)} are for one model at a time")
+    if blocks is not None and receptive_field:
+        raise Unusable("--blocks and --receptive-field exclude each other: a block has no field of its own")
     arguments = {
         "filters": filters,
         "kernel_size": _number_or_pair("--kernel-size", kernel_size),
@@ -139,29 +142,30 @@ def count(
     if plot is not None:
         with usable(ValueError, ImportError, OSError, about="--plot"):
             course_of_memory(counts[0], timeline(models[0], batch_size=batch, **options), path=plot)
+    bars = None if csv or markdown else share
     if len(counts) > 1:
         table = comparison_table(counts, targets, convention=convention)
-    else:
-        bars = None if csv or markdown else share
+    elif blocks is not None:
         with usable(about="--blocks"):
-            table = (
-                layer_table(counts[0], convention=convention, share=bars, fields=receptive_field)
-                if blocks is None
-                else block_table(counts[0], blocks, convention=convention, share=bars)
-            )
+            table = block_table(counts[0], blocks, convention=convention, share=bars)
+    else:
+        table = layer_table(counts[0], convention=convention, share=bars, fields=receptive_field)
     if json:
         typer.echo(_as_json(counts, found, convention))
     elif csv or markdown:
         typer.echo(table.csv() if csv else table.markdown())
     else:
-        table.show()
-        typer.echo()
-        if len(counts) == 1:
-            figures_table(counts[0], targets[0], convention=convention).show()
-        if found is not None:
-            typer.echo()
-            fit_table(found, counts[0]).show()
+        figures = [figures_table(counts[0], targets[0], convention=convention)] if len(counts) == 1 else []
+        _print([table, *figures, *([] if found is None else [fit_table(found, counts[0])])])
     return 1 if found is not None and not found.train else 0
+
+
+def _print(tables: list[Table]) -> None:
+    """Tables for people, a line between them."""
+    for i, table in enumerate(tables):
+        if i:
+            typer.echo()
+        table.show()
 
 
 def _as_json(counts: list[Count], fit: Fit | None, convention: str) -> str:

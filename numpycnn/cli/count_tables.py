@@ -28,27 +28,27 @@ def layer_table(counted: Count, *, convention: str = "macs", share: str | None =
         headings += ["field", "stride", "padding", "centre"]
         for line, row in zip(cells, rows, strict=True):
             line += _field(row)
-    if share is not None:
-        headings.append(f"share of {'MACs' if share == 'macs' else share}")
-        total = sum(map(SHARES[share], counted.layers))
-        for line, row in zip(cells, rows, strict=True):
-            line.append(share_bar(SHARES[share](row), total))
-    return Table(headings, cells, right=(3, 4, 5))
+    return _with_shares(Table(headings, cells, right=(3, 4, 5)), rows, counted, share)
 
 
 def block_table(counted: Count, parts: int, *, convention: str = "macs", share: str | None = None) -> Table:
     """A row for each block of layers whose names begin alike."""
-    headings = ["block", "layers", "output shape", "parameters", "MACs" if convention == "macs" else "operations"]
+    rows, work = counted.blocks(parts), "MACs" if convention == "macs" else "operations"
+    headings = ["block", "layers", "output shape", "parameters", work, "output bytes"]
     cells = [
         [row.name, row.layers, shape_text(row.output_shape), row.params, row.work(convention), row.output_bytes]
-        for row in counted.blocks(parts)
+        for row in rows
     ]
-    shares = [] if share is None else [f"share of {'MACs' if share == 'macs' else share}"]
-    if share is not None:
-        total = sum(map(SHARES[share], counted.layers))
-        for line, row in zip(cells, counted.blocks(parts), strict=True):
-            line.append(share_bar(SHARES[share](row), total))
-    return Table([*headings, "output bytes", *shares], cells, right=(1, 3, 4, 5))
+    return _with_shares(Table(headings, cells, right=(1, 3, 4, 5)), rows, counted, share)
+
+
+def _with_shares(table: Table, rows: Sequence[LayerCount | BlockCount], counted: Count, share: str | None) -> Table:
+    """A table of these rows with one column more: the share of each in all layers."""
+    if share is None:
+        return table
+    total = sum(map(SHARES[share], counted.layers))
+    cells = [[*cells, share_bar(SHARES[share](row), total)] for cells, row in zip(table.rows, rows, strict=True)]
+    return table._replace(headings=[*table.headings, f"share of {'MACs' if share == 'macs' else share}"], rows=cells)
 
 
 def _field(row: LayerCount) -> list[str]:

