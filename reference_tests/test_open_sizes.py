@@ -118,6 +118,6 @@ def test_the_command_counts_a_file_with_open_sizes(tmp_path):
     assert found["macs"] == numpycnn.count(network().with_input_shapes((11, 9, 3))).macs
     refused(f"count {path} --input 11x9x4", "the weights must keep their shapes")
     refused(f"count {path} --classes 4", "is built already: --classes cannot change it")
-    refused(f"count {tmp_path}/none.keras", "No such file")
+    refused(f"count {tmp_path}/none.keras", "there is no file")
     (damaged := tmp_path / "damaged.h5").write_bytes(b"PK")
     refused(f"count {damaged}", "damaged.h5: the zip archive cannot be read")
