@@ -2,3 +2,4 @@
 
 from numpycnn.training.optimizers import *
 from numpycnn.training.schedules import *
+from numpycnn.training.tf_augmentation import *
