@@ -1,4 +1,4 @@
-"""The losses of YOLO against the same formulas in TensorFlow, who answers being found in plain loops, and by finite differences."""
+"""The losses of YOLO against their formulas in TensorFlow, who answers found in plain loops; finite differences."""
 
 import math
 
