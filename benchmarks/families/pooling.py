@@ -63,8 +63,4 @@ def rows(case: Pooling) -> list[Row]:
     ]
 
 
-ROWS = [
-    row
-    for case in (Pooling("max", 3, 2), Pooling("max", 2, 2), Pooling("avg", 2, 2))
-    for row in rows(case)
-]
+ROWS = [row for case in (Pooling("max", 3, 2), Pooling("max", 2, 2), Pooling("avg", 2, 2)) for row in rows(case)]

@@ -5,9 +5,7 @@ import numpy as np
 
 def same_pads(case) -> list[tuple[int, int]]:
     """((top, bottom), (left, right)) of a case with image, kernel and strides."""
-    totals = (
-        max(0, (-(-size // case.strides) - 1) * case.strides + case.kernel - size) for size in case.image[:2]
-    )
+    totals = (max(0, (-(-size // case.strides) - 1) * case.strides + case.kernel - size) for size in case.image[:2])
     return [(total // 2, total - total // 2) for total in totals]
 
 
