@@ -137,7 +137,7 @@ CASES = [
     Convolution((56, 56, 256), 64, 1, batch=8),
     Convolution((56, 56, 128), 128, 3, batch=8, groups=32),
 ]
-"""The chapter's first convolution, ResNet-34's, then the 1x1 convolution of a bottleneck and the grouped one of ResNeXt-50 (32 groups)."""
+"""The first of the chapter, ResNet-34's, then the 1x1 one of a bottleneck and the grouped one of ResNeXt-50."""
 
 ROWS = [
     *map(row, CASES),
