@@ -21,7 +21,7 @@ def navigation(index: str) -> str:
 
 
 def as_written(app, what, name, thing, options, lines):
-    """A docstring as it stands in the code: its first paragraph as text, the rest in its own lines, examples coloured."""
+    """A docstring as it stands in the code: its first paragraph as text, the rest line by line."""
     first, _, rest = "\n".join(lines).partition("\n\n")
     parts = re.split(r"(^>>> .*?(?:\n\n|\Z))", rest, flags=re.M | re.S)
     lines[:] = [re.sub(r"([\\`*_|])", r"\\\1", first), ""]
