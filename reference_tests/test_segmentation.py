@@ -1,6 +1,7 @@
 """Segmentation: upsampling both ways, class maps, Dice, masks, regions, networks; against TensorFlow and by hand."""
 
 import warnings
+from functools import partial
 
 import keras
 import numpy as np
@@ -212,15 +213,34 @@ def test_parameters_are_the_sums_of_their_parts():
     assert count(models.mask_rcnn_head()) == 4 * (9 * 256**2 + 256) + 4 * 256**2 + 256 + 256 * 80 + 80
 
 
-@pytest.mark.parametrize(
-    ("name", "model"),
-    [
-        ("unet", lambda: models.unet(3, (8, 12, 2), filters=4, depth=2)),
-        ("mask_rcnn_head", lambda: models.mask_rcnn_head(5, (4, 3, 6))),
-    ],
-)
-def test_small_networks_are_verified(name, model):
-    assert verify(model(), seed=1).holds
+FCN = {"fcn32s": models.fcn32s, "fcn16s": models.fcn16s, "fcn8s": models.fcn8s}
+SMALL = {
+    "unet": lambda: models.unet(3, (8, 12, 2), filters=4, depth=2),
+    "mask_rcnn_head": lambda: models.mask_rcnn_head(5, (4, 3, 6)),
+    **{name: partial(make, 5, (64, 96, 3), filters=4, units=24) for name, make in FCN.items()},
+}
+
+
+def agrees_with_tensorflow(model):
+    """The output of every layer and the gradient of every weight; biases are not 0, which errors could hide behind."""
+    for variable in model.weights:
+        if variable.name == "bias":
+            variable.assign(np.random.default_rng(variable.shape[0]).normal(0, 0.3, variable.shape))
+    report = verify(model, seed=1)
+    assert report.holds, report.summary
+    assert sum(row.quantity == "output" for row in report.rows) == len(model.nodes)
+    assert sum(row.quantity.startswith("gradient of ") for row in report.rows) >= len(model.weights)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_networks_are_verified(name):
+    agrees_with_tensorflow(SMALL[name]())
+
+
+@pytest.mark.parametrize("name", FCN)
+@pytest.mark.slow
+def test_whole_fully_convolutional_networks_are_verified(name):
+    agrees_with_tensorflow(FCN[name](21, (64, 96, 3)))
 
 
 def test_fcn_has_a_distribution_for_every_pixel_and_starts_bilinear():
