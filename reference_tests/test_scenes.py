@@ -34,7 +34,9 @@ def test_cutouts_keep_what_stands_where(tmp_path):
 
 
 def test_a_folder_without_pictures_and_a_picture_that_is_none(tmp_path):
-    with pytest.raises(ValueError, match=r"^load_cutouts: folder must have a subfolder of pictures for each class; got"):
+    with pytest.raises(
+        ValueError, match=r"^load_cutouts: folder must have a subfolder of pictures for each class; got"
+    ):
         load_cutouts(tmp_path)
     with pytest.raises(ValueError, match=r"^load_cutouts: there is no folder .*none"):
         load_cutouts(tmp_path / "none")
