@@ -1,5 +1,6 @@
 """Pictures and data sets, read into the arrays that models take."""
 
+from numpycnn.data.augmentation import *
 from numpycnn.data.cutouts import *
 from numpycnn.data.dataset import *
 from numpycnn.data.idx import *

@@ -1,0 +1,1 @@
+"""Training: the same model trained by NumPy or by TensorFlow, from one description."""
