@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     images, maps = digit_scenes(digits[~known], labels[~known], 300, seed=1)
     found = model.predict(images).argmax(axis=-1)
-    each = mean_iou(maps, found, CLASSES, per_class=True)
+    each = np.asarray(mean_iou(maps, found, CLASSES, per_class=True))
     print(f"300 scenes of unseen digits: mean IoU {mean_iou(maps, found, CLASSES):.3f},", end=" ")
     print(
         f"of ink and none {mean_iou(maps > 0, found > 0, 2):.3f}; right pixels {np.mean(maps == found):.1%},", end=" "
