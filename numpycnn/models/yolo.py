@@ -153,7 +153,7 @@ def space_to_depth(x: Tensor, *, name: str) -> Tensor:
 
 
 def tiny_stages(x: Tensor) -> list[Tensor]:
-    """Seven convolutions of 16 .. 1024 filters; of the six poolings between them the last keeps the size of the image."""
+    """Seven convolutions of 16 .. 1024 filters; of six poolings between them the last keeps the size of the image."""
     stages = []
     for number in range(1, 8):
         if number > 1:
