@@ -11,14 +11,15 @@ import numpycnn
 from numpycnn import ops
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing import OPS
+from numpycnn.verification.calls import op_function
 from reference_tests.library.command_line import refused, run
 
-NAMES = [op.name + end for op in OPS for end in ("", "_backward")]
+NAMES = [op.name + end for op in OPS for end in ("", "_backward")[: 1 + op.gradients]]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_op_is_right_beside_itself(name):
-    report = numpycnn.check(getattr(ops, name), name, examples=8)
+    report = numpycnn.check(op_function(name), name, examples=8)
     assert report.holds, report.summary
     assert report.left_out == ()
     assert report.summary.startswith(f"holds: {name} equals {name} in ")
