@@ -292,8 +292,8 @@ class Checker:
                 break
             observed.insert(1, settled.observation)
             narrower = explain(observed)
-            if not narrower.reasons:  # on that input something else is wrong as well
-                break
+            if not {r.rules for r in narrower.reasons} & {r.rules for r in found.reasons}:
+                break  # on that input something else is wrong as well
             found = narrower
         return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from numpycnn.detection import convert_boxes
+from numpycnn.detection import convert_boxes, valid_boxes
 from numpycnn.verification.calls import Call
 from numpycnn.verification.rules import RULES, Rule
 from numpycnn.verification.tolerances import SUM, scaled_error
@@ -277,14 +277,18 @@ def _inputs(chain: Chain) -> Iterator[Chain]:
 def _boxes(rng, call: Call) -> Iterator[Call]:
     """The same call on other boxes of whole numbers, with scores that tie and other thresholds.
 
-    First ordinary boxes, some of one width, so that overlaps of 1/2 and 1/3 are frequent; then boxes in any order.
+    First ordinary boxes, some of one width, so that overlaps of 1/2 and 1/3 are frequent; then boxes in any order,
+    where those of the call are.
     """
-    for k in range(12 if {"boxes", "boxes1"} & set(call.arrays) else 0):
+    known = {"format": call.options.get("format", "xyxy")}
+    given = [boxes for name, boxes in call.arrays.items() if name.startswith("boxes")]
+    ordinary = all(valid_boxes(boxes, **known).all() for boxes in given)
+    for k in range(20 if given else 0):
         arrays = {name: v for name, v in call.arrays.items() if isinstance(v, np.ndarray) and name != "dy"}
         for name, array in arrays.items():
             shape = (12, *array.shape[1:]) if array.ndim > 1 or "boxes" not in name else array.shape
             arrays[name] = rng.integers(0, 8, shape) / (1 if "boxes" in name else 16)
-            if "boxes" in name and k < 9:
+            if "boxes" in name and (ordinary or k < 12):
                 low, sides = arrays[name][..., :2], arrays[name][..., 2:] + 1
                 if k % 2:
                     low, sides = (
@@ -292,10 +296,12 @@ def _boxes(rng, call: Call) -> Iterator[Call]:
                         np.stack([0 * sides[..., 0] + 4, 2 + sides[..., 1] % 2 * 2], axis=-1),
                     )
                 corners = np.concatenate([low, low + sides], axis=-1)
-                arrays[name] = convert_boxes(corners, "xyxy", call.options.get("format", "xyxy"))
+                arrays[name] = convert_boxes(corners, "xyxy", known["format"])
         if "classes" in arrays:
             arrays["classes"] = rng.integers(0, 3, 12)
         drawn = call.with_arrays(**arrays)
+        if call.options.get("max_output_size") == len(call.arrays.get("scores", ())):  # all of them
+            drawn = drawn.with_options(max_output_size=len(arrays["scores"]))
         if k > 2 and "iou_threshold" in call.options:
             drawn = drawn.with_options(iou_threshold=(0.5, 0.25, 1 / 3)[k // 2 % 3])
         if call.backward:

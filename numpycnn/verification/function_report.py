@@ -21,8 +21,8 @@ MOST_SHOWN = 400
 class Failure:
     """The smallest case that fails.
 
-    kind: "values", "shape", "dtype", "count" or "exception" with its class.   theirs, reference: outputs by name, in
-    our layout; for an exception the exception itself.
+    kind: "values", "shape", "dtype", "count", "written" or "exception" with its class.
+    theirs, reference: outputs by name, in our layout; for an exception the exception itself.
     """
 
     kind: str
