@@ -146,10 +146,10 @@ def _input(found, shape, array: Path | None, image: Path | None):
         return shape
     if len(found.input_shape) != 3:
         raise Unusable("--image is for ops that read images")
-    from numpycnn.data.photographs import fit, read_photograph
+    from numpycnn.data.photographs import fit, read_picture
 
     with usable(ValueError, OSError):
-        photograph = read_photograph("explain", image)
+        photograph = read_picture("explain", image)
     if shape is None:
         return photograph[None].astype(float)
     if len(shape) != 3 or shape[2] != 3:
