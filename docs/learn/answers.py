@@ -4,7 +4,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from numpycnn.layers import Conv2D, Input
-from numpycnn.models import Sequential
+from numpycnn.models import Model, Sequential
+from numpycnn.models.blocks import bottleneck_unit, residual_unit
 
 
 def small_kernels() -> Sequential:
@@ -62,3 +63,20 @@ def pointwise(x, kernel, bias=None):
     """What a convolution of 1x1 does at each pixel: a dense layer over the channels."""
     y = x @ kernel
     return y if bias is None else y + bias
+
+
+def unit_of_64() -> Model:
+    """A residual unit of 64 filters."""
+    image = Input((56, 48, 64))
+    return Model(image, residual_unit(image, 64, name="unit"))
+
+
+def bottleneck_of_64() -> Model:
+    """A bottleneck unit of 64 filters on 256 maps."""
+    image = Input((56, 48, 256))
+    return Model(image, bottleneck_unit(image, 64, name="unit"))
+
+
+def my_relu(x):
+    """Negative numbers become 0; a NaN stays."""
+    return np.maximum(x, 0)
