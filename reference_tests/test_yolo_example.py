@@ -18,7 +18,7 @@ def test_a_short_run_learns_to_find_digits(tmp_path, capsys):
     runpy.run_path(str(ROOT / "docs" / "examples" / "yolo.py"))["main"](short)
     (row,) = json.loads(measured.read_text())["rows"]
     assert row["version"] == "v3"
-    assert row["boxes_ap50"] > 0.5
+    assert row["boxes_ap50"] > 0.3
     assert f"v3, 300 scenes of other writers' digits: mean AP at IoU 0.5 {row['ap50']:.3f}" in capsys.readouterr().out
     with Image.open(picture) as image:
         assert np.asarray(image.convert("L")).std() > 20, "the picture must not be blank"
