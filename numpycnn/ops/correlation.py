@@ -4,35 +4,28 @@
     correlate_to_input    outputs back to images: each output spreads, times the kernel, over the pixels of its window
     correlate_to_kernel   outputs and images to the kernel: each tap sums pixel times output over all windows
 
-Transposed convolution is the second of them read forwards. `by_taps` is the definition; what is computed with is
+Transposed convolution is the second of them read forwards. `by_taps` is the definition. What is computed with is
+`columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel is one matrix
+product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that matrix already.
+Groups are convolutions side by side. The second contraction is the first, over outputs instead of images, of the kernel
+turned round; with strides it is one for each place that a pixel can have between two windows.
 
-    columns               the windows of a block as the rows of a matrix, times the kernel as one matrix product
-    winograd              `ops.winograd`: tiles of 2x2 outputs of a 3x3 kernel in 16 products instead of 36
-
-and `path` says when. Groups are convolutions side by side. The second contraction is the first, over outputs instead
-of images, of the kernel turned round; with strides it is one for each place that a pixel can have between two windows.
+Measured and not better: one product a tap or a row of taps, accumulated; columns of a whole image, or of less than
+BLOCK_BYTES (see docs/benchmarks.md).
 """
 
 from math import gcd, prod
 
 import numpy as np
 
-from numpycnn.ops import winograd
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.windows import Axis, Block, Window, blocks, window_view
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, blocks, window_view
 
-COLUMNS_BYTES = 2**22
-"""The most bytes of columns at one time: larger matrix products gain nothing, and these stay in the caches."""
+TIMES = 2
+"""Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
 
-
-def path(window: Window, batch: int, channels: int, filters: int) -> str:
-    """Which way is fastest for one group, as measured by `python -m benchmarks`."""
-    rows, columns = window
-    tiles = batch * -(-rows.output // 2) * -(-columns.output // 2)
-    is_3x3 = all((axis.kernel, axis.stride, axis.dilation) == (3, 1, 1) for axis in window)
-    if is_3x3 and min(channels, filters) >= winograd.LEAST_CHANNELS and tiles >= winograd.LEAST_TILES:
-        return "winograd"
-    return "columns"
+REGROUPED_BYTES = 2 * BLOCK_BYTES
+"""The channels of a group are put side by side first where they take no more."""
 
 
 def by_taps(x, kernel, bias, window: Window, groups) -> np.ndarray:
@@ -48,25 +41,30 @@ def by_taps(x, kernel, bias, window: Window, groups) -> np.ndarray:
     return (y if bias is None else y + bias).astype(x.dtype, copy=False)
 
 
-def correlate(x, kernel, bias, window: Window, groups) -> np.ndarray:
-    """Images (N, H, W, C) to outputs (N, h, w, O)."""
-    y = np.empty((len(x), *window.output_shape, kernel.shape[3]), accumulator(x.dtype))
+def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
+    """Images (N, H, W, C) to outputs (N, h, w, O), written into y where it is given."""
+    wide = accumulator(x.dtype)
+    shape = (len(x), *window.output_shape, kernel.shape[3])
+    total = y if y is not None and y.dtype == wide else np.empty(shape, wide)
     for pixels, own, group_kernel in _by_group(x, kernel, groups):
-        part = y if groups == 1 else np.empty((*y.shape[:3], group_kernel.shape[3]), y.dtype)
-        PATHS[path(window, len(x), *group_kernel.shape[2:])](pixels, group_kernel, window, part)
-        if part is not y:
-            y[..., own] = part
+        columns(pixels, group_kernel, window, total[..., own])
     if bias is not None:
-        y += bias
-    return y.astype(x.dtype, copy=False)
+        total += bias
+    if y is None or y is total:
+        return total.astype(x.dtype, copy=False)
+    y[...] = total
+    return y
 
 
 def columns(x, kernel, window: Window, y) -> None:
     """Write the outputs of one group into y, block by block."""
     matrix = kernel.reshape(prod(kernel.shape[:3]), kernel.shape[3]).astype(y.dtype, copy=False)
     for block in _column_blocks(window, x):
-        windows = _columns(x, window, block)
-        np.matmul(windows, matrix, out=y[block].reshape(len(windows), y.shape[3]))
+        windows, part = _columns(x, window, block), y[block]
+        if part.flags.c_contiguous:
+            np.matmul(windows, matrix, out=part.reshape(len(windows), y.shape[3]))
+        else:
+            part[...] = (windows @ matrix).reshape(part.shape)
 
 
 def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
@@ -85,7 +83,7 @@ def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
                 phase[...] = 0
                 continue
             taps = turned[np.ix_(row_taps, column_taps)]
-            phase[...] = correlate(dy, taps, None, Window(rows, cols), groups)
+            correlate(dy, taps, None, Window(rows, cols), groups, phase)
     return dx
 
 
@@ -113,7 +111,7 @@ def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarr
     """Outputs (N, h, w, O) and images (N, H, W, C) to the kernel (kh, kw, C/g, O)."""
     dkernel = np.zeros(kernel_shape, accumulator(x.dtype))
     for pixels, own, part in _by_group(x, dkernel, groups):
-        outputs = dy if groups == 1 else np.ascontiguousarray(dy[..., own])
+        outputs = dy[..., own]
         total = np.zeros((prod(part.shape[:3]), part.shape[3]), part.dtype)
         for block in _column_blocks(window, pixels, least=min(total.shape)):
             windows = _columns(pixels, window, block)
@@ -141,7 +139,8 @@ def _by_group(x, kernel, groups):
     filters = kernel.shape[3] // groups
     for g in range(groups):
         own = slice(g * filters, (g + 1) * filters)
-        yield np.ascontiguousarray(x[..., _channels(kernel, g)]), own, kernel[..., own]
+        pixels = x[..., _channels(kernel, g)]
+        yield np.ascontiguousarray(pixels) if pixels.nbytes <= REGROUPED_BYTES else pixels, own, kernel[..., own]
 
 
 def _channels(kernel, group) -> slice:
@@ -157,11 +156,8 @@ def _columns(x, window, block) -> np.ndarray:
 
 
 def _column_blocks(window, x, least: int = 1):
-    """Blocks of columns within COLUMNS_BYTES, or twice that to have at least so many rows."""
+    """Blocks of columns within TIMES BLOCK_BYTES, or twice that to have at least so many rows."""
     row_bytes = len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize
-    if all(axis[1:] == (1, 1, 1, 0, 0, axis.size) for axis in window) and x.dtype == accumulator(x.dtype):
-        return [Block(slice(0, len(x)), slice(0, window.rows.size), slice(0, window.columns.size))]  # x as it is
-    return blocks(window, len(x), row_bytes, min(2 * COLUMNS_BYTES, max(COLUMNS_BYTES, least * row_bytes)))
-
-
-PATHS = {"columns": columns, "winograd": winograd.correlate}
+    if all(axis[1:] == (1, 1, 1, 0, 0, axis.size) for axis in window) and x.flags.c_contiguous:
+        return blocks(window, len(x), 1, max(TIMES, -(-x.size // BLOCK_BYTES)))  # one block: x as it is
+    return blocks(window, len(x), row_bytes, 2 * TIMES if least * row_bytes > TIMES * BLOCK_BYTES else TIMES)

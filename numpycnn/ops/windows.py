@@ -225,10 +225,10 @@ def _transposed_axis(op, name, size, kernel, stride, dilation, padding, added) -
     return Axis(output, kernel, stride, dilation, before, after, size)
 
 
-def blocks(window: Window, batch: int, window_bytes: int, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most `block_bytes` together."""
+def blocks(window: Window, batch: int, window_bytes: int, times: int = 1) -> Iterator[Block]:
+    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most `times` BLOCK_BYTES together."""
     height, width = window.output_shape
-    budget = max(1, block_bytes // max(1, window_bytes))
+    budget = max(1, times * BLOCK_BYTES // max(1, window_bytes))
     columns = min(max(1, width), budget)
     rows = min(max(1, height), max(1, budget // columns))
     images = min(max(1, batch), max(1, budget // (columns * rows)))
