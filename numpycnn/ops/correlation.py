@@ -112,10 +112,11 @@ def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarr
     dkernel = np.zeros(kernel_shape, accumulator(x.dtype))
     for pixels, own, part in _by_group(x, dkernel, groups):
         outputs = dy[..., own]
-        total = np.zeros((prod(part.shape[:3]), part.shape[3]), part.dtype)
+        filters = part.shape[-1]
+        total = np.zeros((prod(part.shape[:-1]), filters), part.dtype)
         for block in _column_blocks(window, pixels, least=min(total.shape)):
             windows = _columns(pixels, window, block)
-            total += windows.T @ outputs[block].reshape(len(windows), part.shape[3]).astype(part.dtype, copy=False)
+            total += windows.T @ outputs[block].reshape(len(windows), filters).astype(part.dtype, copy=False)
         dkernel[..., own] = total.reshape(part.shape)
     return dkernel.astype(x.dtype, copy=False)
 
