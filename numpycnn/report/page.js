@@ -20,6 +20,8 @@ function draw(tag, attributes = {}, ...children) {
 
 const whole = (number) => number.toLocaleString("en-US");
 const short = (number) => (Number.isInteger(number) ? String(number) : String(Number(number.toPrecision(4))));
+const brief = (number) => String(Number(number.toPrecision(3)));
+const compact = (number) => Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 }).format(number);
 const megabytes = (bytes) => (bytes < 1e5 ? `${whole(bytes)} bytes` : `${short(bytes / 1e6)} MB`);
 const sizes = (shape) => (Array.isArray(shape[0]) ? shape.map(sizes).join(", ") : shape.join("x"));
 
@@ -29,7 +31,8 @@ const picture = { ...data.picture, marks: null, heat: null };
 
 function buildPicture() {
   const { url, width, height } = data.picture;
-  const image = make("img", { src: url, alt: "the picture, as the network sees it", width, height });
+  const image = make("img", { src: url, alt: "the picture, as the network sees it", width, height,
+    class: width < 160 ? "small" : "" });
   picture.heat = make("canvas", { width, height, "aria-hidden": "true" });
   picture.marks = draw("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   at("picture").append(image, picture.heat, picture.marks);
@@ -69,7 +72,7 @@ async function showOverlay(kind) {
     return;
   }
   const { drops, patch, strides, size } = found.occlusion;
-  const most = Math.max(...drops.flat().map(Math.abs), 1e-30);
+  const largest = Math.max(...drops.flat().map(Math.abs)), most = largest || 1;
   drops.forEach((line, i) => line.forEach((drop, j) => {
     context.fillStyle = heatColour(drop / most);
     const top = (i * strides[0] + (patch[0] - strides[0]) / 2) * canvas.height;
@@ -77,7 +80,7 @@ async function showOverlay(kind) {
     context.fillRect(left, top, strides[1] * canvas.width, strides[0] * canvas.height);
   }));
   at("overlay-note").textContent = `Occlusion map of ${name}: how much its score falls (red) or rises (blue) when a patch there ` +
-    `is covered; at most by ${short(most)}. Computed on ${size.join("x")} pixels.`;
+    `is covered; at most by ${short(largest)}. Computed on ${size.join("x")} pixels.`;
 }
 
 const nameOf = (number) => (data.predictions.find((row) => row.class === number) || { label: `class ${number}` }).label;
@@ -103,7 +106,7 @@ function buildPredictions() {
   for (const row of data.predictions) {
     const bar = make("span", { class: "bar" });
     bar.style.width = `${Math.max(0, Math.min(1, row.score)) * 100}%`;
-    bars.append(make("span", {}, row.label), bar, make("span", {}, short(row.score)));
+    bars.append(make("span", {}, row.label), bar, make("span", {}, row.score < 1e-4 ? "below 0.0001" : short(row.score)));
   }
   at("predictions").append(make("h3", {}, "Top predictions"), bars);
 }
@@ -142,7 +145,7 @@ function buildNetwork() {
 
 function layerButton(layer, k) {
   const field = layer.field ? layer.field.size.join("x") : "all";
-  const wide = [`${whole(layer.params)} params`, `${whole(layer.macs)} MACs`, megabytes(layer.bytes), `sees ${field}`];
+  const wide = [`${compact(layer.params)} params`, `${compact(layer.macs)} MACs`, `${compact(layer.bytes)}B`, `sees ${field}`];
   const button = make("button", { type: "button", id: `layer-${k}`, tabindex: k ? -1 : 0 },
     make("span", {}, layer.name), make("span", { class: "kind" }, layer.kind), make("span", { class: "kind" }, sizes(layer.shape)),
     ...wide.map((text) => make("span", { class: "wide" }, text)));
@@ -167,6 +170,8 @@ function showLayer(k) {
   button.setAttribute("aria-current", "true");
   button.tabIndex = 0;
   current = k;
+  const list = at("graph"), top = (k + 1) * ROW;
+  if (top < list.scrollTop || top + ROW > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
   for (const path of at("edges").querySelectorAll("path")) path.classList.toggle("chosen", path.dataset.to === String(k + 1));
   at("layer-title").textContent = `${layer.name} (${layer.kind})`;
   at("purpose").textContent = layer.purpose;
@@ -329,13 +334,13 @@ function showWorking(layer, channel, i, j) {
 function productTable(working, part, wide) {
   const real = part.taps.filter((tap) => tap.real), best = Math.max(...real.map((tap) => tap.value));
   const winner = working.kind === "max" ? part.taps.findIndex((tap) => tap.real && tap.value === best) : -1;
-  const note = working.kind === "sum" ? `: value · weight, together ${short(part.total)}` : "";
+  const note = working.kind === "sum" ? `: value × weight, together ${short(part.total)}` : "";
   const table = make("table", {}, make("caption", {}, `channel ${part.channel}${note}`));
   for (let k = 0; k < part.taps.length; k += wide)
     table.append(make("tr", {}, ...part.taps.slice(k, k + wide).map((tap, b) => {
-      const text = tap.real ? short(tap.value) : "pad";
+      const text = tap.real ? brief(tap.value) : "pad";
       const cell = make("td", { class: tap.real ? (k + b === winner ? "best" : "") : "pad", title: `row ${tap.row}, column ${tap.column}` },
-        working.kind === "sum" ? `${text} · ${short(tap.weight)}` : text);
+        working.kind === "sum" ? `${text}\n× ${brief(tap.weight)}` : text);
       return cell;
     })));
   return table;
@@ -384,7 +389,7 @@ function signColour(share) {
 // Memory.
 
 function buildMemory() {
-  const { predict, train } = data.memory, width = 900, height = 220, left = 62, bottom = 24;
+  const { predict, train } = data.memory, width = Math.min(900, at("course").clientWidth || 900), height = 220, left = 62, bottom = 24;
   const most = Math.max(...train.map((moment) => moment[2]), ...predict.map((moment) => moment[2]));
   const x = (k) => left + (k / Math.max(1, train.length - 1)) * (width - left - 8), y = (bytes) => 8 + (1 - bytes / most) * (height - bottom - 8);
   const line = (moments) => moments.map((moment, k) => `${k ? "L" : "M"}${x(k).toFixed(1)} ${y(moment[2]).toFixed(1)}`).join("");
@@ -393,7 +398,7 @@ function buildMemory() {
     svg.append(draw("line", { class: "axis", x1: left, x2: width - 8, y1: y(share * most), y2: y(share * most) }));
     svg.append(draw("text", { x: left - 6, y: y(share * most) + 4, "text-anchor": "end" }, megabytes(Math.round(share * most))));
   }
-  const turn = train.findIndex((moment) => moment[0] !== "forward");
+  const turn = train.findIndex((moment) => ["backward", "update"].includes(moment[0]));
   if (turn > 0) svg.append(draw("line", { class: "turn", x1: x(turn - 0.5), x2: x(turn - 0.5), y1: 8, y2: height - bottom }),
     draw("text", { x: x(turn - 0.5), y: height - 6, "text-anchor": "middle" }, "forward | backward"));
   svg.append(draw("path", { class: "train", d: line(train) }), draw("path", { class: "predict", d: line(predict) }));

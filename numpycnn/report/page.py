@@ -1,6 +1,7 @@
 """A report as one page of HTML that needs nothing else: style, script, pictures and numbers are within it."""
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -19,9 +20,8 @@ def report_page(model: Model, picture, x, *, labels: Sequence[str] = (), top: in
     contents = report_contents(model, picture, x, labels=labels, top=top)
     page, style, script = ((files(__package__ or "") / name).read_text("utf-8") for name in PARTS)
     data = json.dumps(contents, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    for place, text in (("title", escape(contents["title"])), ("style", style), ("script", script), ("data", data)):
-        page = page.replace(f"[[{place}]]", text, 1)
-    return page
+    parts = {"title": escape(contents["title"]), "style": style, "script": script, "data": data}
+    return re.sub(r"\[\[(title|style|script|data)\]\]", lambda place: parts[place[1]], page)
 
 
 PARTS = ("page.html", "page.css", "page.js")
