@@ -21,7 +21,7 @@ ABOVE = {
     "explanations": {*CORE, "detection", "plots"},
     "report": {*CORE, "counting"},
     "testing": {"ops", "detection", "verification"},
-    "traps": {*CORE, "counting", "detection", "verification"},
+    "traps": {*CORE, "counting", "detection", "segmentation", "training", "verification"},
 }
 MAY_IMPORT = {
     "ops": set(),
