@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpycnn.counting import Count, Timeline
 
-__all__ = ["boxes_in_pictures", "course_of_memory", "curves", "feature_maps", "precision_recall"]
+__all__ = ["boxes_in_pictures", "class_maps", "course_of_memory", "curves", "feature_maps", "precision_recall"]
 
 
 def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path=None) -> "Figure":
@@ -45,6 +45,35 @@ def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path
     for row, of_one_image in zip(rows, maps, strict=True):
         row.extend(of_one_image[:, :, k] for k in range(channels))
     return _grid(rows, titles, aspect=height / width, path=path)
+
+
+def class_maps(images, maps: dict[str, np.ndarray], num_classes: int, *, path=None) -> "Figure":
+    """One row for each image: itself, then each of its maps with a colour for each class, class 0 black.
+
+    Args:
+        images: (batch, height, width, 1 or 3), uint8 or 0 .. 1.
+        maps: class numbers (batch, height, width) in [0, num_classes), by the title of their column.
+        path: as in `feature_maps`.
+
+    Returns: the figure.   Raises: as `feature_maps`.
+    """
+    images = np.asarray(images)
+    check_rank("class_maps", IMAGES, images=images)
+    if not images.size:
+        fail("class_maps", "there must be at least one image and pixel", images=images)
+    for title, numbers in maps.items():
+        numbers = np.asarray(numbers)
+        if numbers.shape != images.shape[:3] or numbers.min() < 0 or numbers.max() >= num_classes:
+            rule = f"{title} must hold a class number in [0, {num_classes}) for each pixel of the images"
+            fail("class_maps", rule, images=images, maps=numbers)
+    from matplotlib import colormaps
+
+    hues = np.linspace(0, 1, max(num_classes - 1, 1), endpoint=False)
+    palette = np.concatenate([np.zeros((1, 3)), colormaps["hsv"](hues)[:, :3]])
+    pictures = [images, *(palette[np.asarray(numbers)] for numbers in maps.values())]
+    return _grid(
+        list(zip(*pictures, strict=True)), ["image", *maps], aspect=images.shape[1] / images.shape[2], path=path
+    )
 
 
 def boxes_in_pictures(

@@ -25,7 +25,7 @@ def sample_photographs() -> np.ndarray:
             "pip install numpycnn-reference[samples] installs it."
         )
     folder = Path(package.submodule_search_locations[0]) / "datasets" / "images"
-    return np.stack([read_picture("sample_photographs", folder / name, name) for name in ("china.jpg", "flower.jpg")])
+    return np.stack([read_picture("sample_photographs", folder / name) for name in ("china.jpg", "flower.jpg")])
 
 
 def load_images(paths, *, size=(224, 224)) -> np.ndarray:
@@ -39,7 +39,7 @@ def load_images(paths, *, size=(224, 224)) -> np.ndarray:
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     height, width = pair("load_images", "size", size)
-    return fit((read_picture("load_images", Path(path), str(path)) for path in paths), (height, width))
+    return fit((read_picture("load_images", Path(path)) for path in paths), (height, width))
 
 
 def fit(images: Iterable[np.ndarray], size) -> np.ndarray:
@@ -75,10 +75,11 @@ def _checked(image: Any) -> np.ndarray:
     return image
 
 
-def read_picture(op: str, source: Any, name: str, *, gray: bool = False) -> np.ndarray:
+def read_picture(op: str, source: Any, name: str = "", *, gray: bool = False) -> np.ndarray:
     """uint8 (height, width, 3), or 1 for gray, turned as the camera was held; source is a path or an open file."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    name = name or str(source)
     if isinstance(source, Path) and not source.is_file():
         raise FileNotFoundError(f"{op}: there is no file {name}.")
     try:
