@@ -76,7 +76,10 @@ def _checked(image: Any) -> np.ndarray:
 
 
 def read_picture(op: str, source: Any, name: str = "", *, gray: bool = False) -> np.ndarray:
-    """uint8 (height, width, 3), or 1 for gray, turned as the camera was held; source is a path or an open file."""
+    """uint8 (height, width, 3), or 1 for gray, turned as the camera was held.
+
+    source: a path or an open file; name: what errors call it, by default the path.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     name = name or str(source)
