@@ -9,6 +9,7 @@ from numpycnn.cli.check import check
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.predict import predict
+from numpycnn.cli.train import train
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
+app.command("train")(train)
 app.command("check")(check)
 app.command("traps")(traps)
 
