@@ -9,7 +9,8 @@ import typer
 
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.training_runs import Plan, check_memory, plan_of, resumed_plan, show_counts, show_epoch, step_bar
-from numpycnn.training import TrainingError, train as train_model
+from numpycnn.training import TrainingError
+from numpycnn.training import train as train_model
 
 __all__ = ["train"]
 

@@ -104,7 +104,7 @@ def sized(model, *, batch_size=1, dtype="float32", optimizer=None, freeze=None) 
     if isinstance(optimizer, int):
         slots = integer("count", "optimizer", optimizer, least=0)
     elif optimizer is None or optimizer in OPTIMIZER_SLOTS:
-        slots = OPTIMIZER_SLOTS.get(optimizer, 0)
+        slots = 0 if optimizer is None else OPTIMIZER_SLOTS[optimizer]
     else:
         fail("count", f"optimizer must be one of {', '.join(OPTIMIZER_SLOTS)} or None", optimizer=optimizer)
     batch_size, item = integer("count", "batch_size", batch_size), DTYPES[dtype_name(dtype)]

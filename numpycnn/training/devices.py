@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numpycnn.ops.arguments import fail
 
-__all__ = ["is_chief", "strategy_for"]
+__all__ = ["is_chief", "mended", "strategy_for"]
 
 
 def strategy_for(devices: str) -> Any:
@@ -35,6 +37,32 @@ def strategy_for(devices: str) -> Any:
         found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in found])
     return tf.distribute.get_strategy()
+
+
+@contextmanager
+def mended(strategy: Any) -> Iterator[None]:
+    """Keras so that its fit works with several workers.
+
+    Keras 3.15 takes the mean of each metric over the workers along an axis, which a number does not have.
+    """
+    if not _cluster():
+        yield
+        return
+    from keras.src.backend.tensorflow import trainer
+    from keras.src.tree import map_structure
+
+    before = trainer.reduce_per_replica
+
+    def mean(values, strategy, reduction):
+        if reduction not in ("auto", "mean"):
+            return before(values, strategy, reduction)
+        return map_structure(lambda value: strategy.reduce("MEAN", value, axis=None), values)
+
+    trainer.reduce_per_replica = mean
+    try:
+        yield
+    finally:
+        trainer.reduce_per_replica = before
 
 
 def is_chief() -> bool:

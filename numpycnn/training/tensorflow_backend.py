@@ -10,7 +10,7 @@ from numpycnn.data import Split
 from numpycnn.keras_io.build import KerasForm, import_keras, keras_form
 from numpycnn.models import Model
 from numpycnn.training.batches import DROPOUT, generator, steps_of
-from numpycnn.training.devices import strategy_for
+from numpycnn.training.devices import mended, strategy_for
 from numpycnn.training.numpy_backend import nan_message
 from numpycnn.training.objective import is_kernel
 from numpycnn.training.pipeline import trained_on, validated_on
@@ -29,9 +29,11 @@ def fit_tensorflow(problem: Problem, progress: Progress, *, verbose: int = 0) ->
     import_keras()
     config, data = problem.config, problem.data
     strategy = strategy_for(config.devices)
-    with settings(problem):
+    with settings(problem), mended(strategy):
         with strategy.scope():
             form = compiled(problem)
+            if strategy.num_replicas_in_sync > 1:
+                _build_metrics(problem, form)
         if progress.resumed:
             restore(form, progress.resumed)
         if progress.rate is not None:
@@ -92,8 +94,8 @@ def compiled(problem: Problem, graph: Model | None = None) -> KerasForm:
     form = keras_form(graph or problem.logits, dtype=config.precision)
     for path, variable in form.weights.items():
         if config.l2 and is_kernel(path):
-            variable.regularizer = keras.regularizers.L2(config.l2)
-            variable.regularizer.l2 = np.asarray(config.l2, config.dtype)  # Keras would round it to float32
+            variable.regularizer = regularizer = keras.regularizers.L2(config.l2)
+            setattr(regularizer, "l2", np.asarray(config.l2, config.dtype))  # noqa: B010  Keras would round it to float32
     losses, metrics = [], []
     for head, squashed in zip(config.heads, objective.squashed, strict=True):
         logits = {"from_logits": True} if squashed else {}
@@ -110,6 +112,16 @@ def compiled(problem: Problem, graph: Model | None = None) -> KerasForm:
     return form
 
 
+def _build_metrics(problem: Problem, form: KerasForm) -> None:
+    """Build losses and metrics from a plain batch.
+
+    Keras 3.15 would do it from the first batch of the distributed data, which that loses to training, and which it
+    cannot read at all where each worker holds but its own part.
+    """
+    form.model._symbolic_build(data_batch=next(iter(validated_on(problem, problem.data.train))))
+    form.model._maybe_symbolic_build = lambda *args, **options: None
+
+
 def restore(form: KerasForm, snapshot: Snapshot) -> None:
     """Weights and everything the optimizer keeps, as `snapshot_of` found them."""
     for path, variable in form.weights.items():
@@ -119,8 +131,8 @@ def restore(form: KerasForm, snapshot: Snapshot) -> None:
 
 
 def snapshot_of(form: KerasForm) -> Snapshot:
-    weights = {path: np.array(variable) for path, variable in form.weights.items()}
-    return Snapshot(weights, {str(i): np.array(own) for i, own in enumerate(form.model.optimizer.variables)})
+    weights = {path: np.asarray(variable).copy() for path, variable in form.weights.items()}
+    return Snapshot(weights, {str(i): np.asarray(own).copy() for i, own in enumerate(form.model.optimizer.variables)})
 
 
 def bring_back(problem: Problem, form: KerasForm) -> None:

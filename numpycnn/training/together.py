@@ -43,7 +43,7 @@ def train_together(model: Model, data: Dataset, config: TrainingConfig, steps: i
 
 def _numpy(problem: Problem, steps: int) -> tuple[Side, list[list[np.ndarray]]]:
     config, losses, masks, state = problem.config, [], [], first_state(problem)
-    rates = [node.layer.rate for node in _random_nodes(problem.logits)]
+    rates = [layer.rate for layer in _random_layers(problem.logits).values()]
     for epoch in range(config.epochs):
         seen = loss = 0.0
         for step, (x, ys) in enumerate(batches(problem.data.train, config, epoch)):
@@ -78,7 +78,7 @@ def _tensorflow(problem: Problem, steps: int, masks) -> Side:
             count = min(an_epoch, steps - start)
             taken = pipeline.skip(start).take(count)
             form.model.fit(taken, steps_per_epoch=count, callbacks=[record], verbose=0, shuffle=False)
-    return Side(losses, {path: np.array(variable) for path, variable in form.weights.items()})
+    return Side(losses, {path: np.asarray(variable).copy() for path, variable in form.weights.items()})
 
 
 class Recorder:
@@ -97,17 +97,15 @@ def with_mask_inputs(model: Model) -> Model:
 
     The inputs follow those of the model in the order of the graph; each is a mask, 0 or 1 / (1 - rate).
     """
-    random = _random_nodes(model)
-    masks = {node: Input(_mask_shape(node), name=f"mask_{i}") for i, node in enumerate(random)}
-    return _rewired(model, list(masks.values()), lambda node: masks.get(node))
+    masks = {}
+    for node, layer in _random_layers(model).items():
+        masks[node] = Input(layer.mask_shape((1, *node.input_shapes[0]))[1:], name=f"mask_{len(masks)}")
+    return _rewired(model, list(masks.values()), masks.get)
 
 
-def _random_nodes(model: Model) -> list[Node]:
-    return [node for node in model.nodes if isinstance(node.layer, RandomMask) and node.layer.rate]
-
-
-def _mask_shape(node: Node):
-    return node.layer.mask_shape((1, *node.input_shapes[0]))[1:]
+def _random_layers(model: Model) -> dict[Node, RandomMask]:
+    """Every dropout that drops anything, by its node."""
+    return {node: node.layer for node in model.nodes if isinstance(node.layer, RandomMask) and node.layer.rate}
 
 
 def _rewired(model: Model, more: list[Tensor], mask_of: Callable[[Node], Tensor | None]) -> Model:
