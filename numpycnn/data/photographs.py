@@ -25,7 +25,7 @@ def sample_photographs() -> np.ndarray:
             "pip install numpycnn-reference[samples] installs it."
         )
     folder = Path(package.submodule_search_locations[0]) / "datasets" / "images"
-    return np.stack([_read("sample_photographs", folder / name) for name in ("china.jpg", "flower.jpg")])
+    return np.stack([read_picture("sample_photographs", folder / name) for name in ("china.jpg", "flower.jpg")])
 
 
 def load_images(paths, *, size=(224, 224)) -> np.ndarray:
@@ -39,7 +39,7 @@ def load_images(paths, *, size=(224, 224)) -> np.ndarray:
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     height, width = pair("load_images", "size", size)
-    return fit((_read("load_images", Path(path)) for path in paths), (height, width))
+    return fit((read_picture("load_images", Path(path)) for path in paths), (height, width))
 
 
 def fit(images: Iterable[np.ndarray], size) -> np.ndarray:
@@ -75,16 +75,21 @@ def _checked(image: Any) -> np.ndarray:
     return image
 
 
-def _read(op: str, path: Path) -> np.ndarray:
-    """uint8 (height, width, 3), turned as the camera was held."""
+def read_picture(op: str, source: Any, name: str = "", *, gray: bool = False) -> np.ndarray:
+    """uint8 (height, width, 3), or 1 for gray, turned as the camera was held.
+
+    source: a path or an open file; name: what errors call it, by default the path.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if not path.is_file():
-        raise FileNotFoundError(f"{op}: there is no file {path}.")
+    name = name or str(source)
+    if isinstance(source, Path) and not source.is_file():
+        raise FileNotFoundError(f"{op}: there is no file {name}.")
     try:
-        with Image.open(path) as picture:
-            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        with Image.open(source) as picture:
+            pixels = np.array(ImageOps.exif_transpose(picture).convert("L" if gray else "RGB"))
+            return pixels[..., None] if gray else pixels
     except UnidentifiedImageError:
-        raise ValueError(f"{op}: {path} is in no picture format that Pillow knows.") from None
+        raise ValueError(f"{op}: {name} is in no picture format that Pillow knows.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{op}: {path} cannot be read as a picture: {error}.") from error
+        raise ValueError(f"{op}: {name} cannot be read as a picture: {error}.") from error

@@ -57,7 +57,7 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid"):
     array([5., 7.])
     """
     (x,) = floating("max_pool2d", x=x)
-    return _maximum(x, _pool_window("max_pool2d", x, pool_size, strides, padding))
+    return _maximum(x, pool_window("max_pool2d", x, pool_size, strides, padding))
 
 
 @ieee
@@ -75,7 +75,7 @@ def max_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", y=
     """
     op = "max_pool2d_backward"
     dy, x, y = floating(op, dy=dy, x=x, y=y)
-    window = _pool_window(op, x, pool_size, strides, padding)
+    window = pool_window(op, x, pool_size, strides, padding)
     check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy, y=y)
     return _maximum_backward(dy, x, _maximum(x, window) if y is None else y, window)
 
@@ -100,7 +100,7 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", count_include_p
     array([1. , 0.5])
     """
     (x,) = floating("avg_pool2d", x=x)
-    window = _pool_window("avg_pool2d", x, pool_size, strides, padding)
+    window = pool_window("avg_pool2d", x, pool_size, strides, padding)
     y = np.zeros((len(x), *window.output_shape, x.shape[3]), accumulator(x.dtype))
     for block in _pool_blocks(window, x.shape, y.dtype):
         total = y[block]
@@ -123,7 +123,7 @@ def avg_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", co
     """
     op = "avg_pool2d_backward"
     dy, x = like(op, dy, x)
-    window = _pool_window(op, x, pool_size, strides, padding)
+    window = pool_window(op, x, pool_size, strides, padding)
     check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy)
     dx = np.zeros(x.shape, accumulator(dy.dtype))
     divisors = _divisors(window, count_include_pad, dx.dtype)
@@ -155,7 +155,7 @@ def depth_max_pool(x, pool_size, *, strides=None, padding="valid"):
     array([[[[4., 5.]]]])
     """
     (x,) = floating("depth_max_pool", x=x)
-    window = _depth_window("depth_max_pool", x, pool_size, strides, padding)
+    window = depth_window("depth_max_pool", x, pool_size, strides, padding)
     return _maximum(_channels_as_columns(x), window).reshape(*x.shape[:3], window.columns.output)
 
 
@@ -168,7 +168,7 @@ def depth_max_pool_backward(dy, x, pool_size, *, strides=None, padding="valid", 
     """
     op = "depth_max_pool_backward"
     dy, x, y = floating(op, dy=dy, x=x, y=y)
-    window = _depth_window(op, x, pool_size, strides, padding)
+    window = depth_window(op, x, pool_size, strides, padding)
     check_output(op, (*x.shape[:3], window.columns.output), dy=dy, y=y)
     columns = _channels_as_columns(x)
     y = _maximum(columns, window) if y is None else _channels_as_columns(y)
@@ -239,7 +239,8 @@ def like(op, dy, x):
     return dy, x
 
 
-def _pool_window(op, x, pool_size, strides, padding) -> Window:
+def pool_window(op, x, pool_size, strides, padding) -> Window:
+    """Check what pooling over height and width checks; return its geometry."""
     check_rank(op, IMAGES, x=x)
     pool_size = pair(op, "pool_size", pool_size)
     _check_pads(op, pool_size, explicit_pads(op, padding), padding, x)
@@ -257,7 +258,7 @@ def _check_pads(op, pool_size, pads, padding, x) -> None:
         fail(op, "x must hold a pixel where padding is in pixels, so that every window holds one", x=x)
 
 
-def _depth_window(op, x, pool_size, strides, padding) -> Window:
+def depth_window(op, x, pool_size, strides, padding) -> Window:
     """The geometry of pooling over channels, which are the columns of `_channels_as_columns`."""
     check_rank(op, IMAGES, x=x)
     size, channels = integer(op, "pool_size", pool_size), x.shape[3]

@@ -65,6 +65,24 @@ class Axis(NamedTuple):
         ends = self.before - self.extent + 1, self.before
         return Reach(Fraction(1, self.stride), *(Fraction(end, self.stride) for end in ends))
 
+    def pixels(self, output: int) -> list[int]:
+        """The pixel that an output sees through each tap; below 0, and from `size` on, it is padding."""
+        return [output * self.stride + k * self.dilation - self.before for k in range(self.kernel)]
+
+    def readers(self, pixel: int) -> list[tuple[int, int]]:
+        """The outputs that see a pixel, each with the tap through which it does."""
+        found = []
+        for k in reversed(range(self.kernel)):
+            output, rest = divmod(pixel + self.before - k * self.dilation, self.stride)
+            if rest == 0 and 0 <= output < self.output:
+                found.append((output, k))
+        return found
+
+    @property
+    def unread(self) -> list[int]:
+        """The pixels that no window sees."""
+        return [pixel for pixel in range(self.size) if not self.readers(pixel)]
+
     def tap(self, k: int, start: int = 0, stop: int | None = None) -> tuple[slice, slice]:
         """Tap k over the outputs start .. stop - 1: (outputs that see a real pixel, the pixels they see).
 
@@ -207,10 +225,10 @@ def _transposed_axis(op, name, size, kernel, stride, dilation, padding, added) -
     return Axis(output, kernel, stride, dilation, before, after, size)
 
 
-def blocks(window: Window, batch: int, window_bytes: int) -> Iterator[Block]:
-    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most BLOCK_BYTES together."""
+def blocks(window: Window, batch: int, window_bytes: int, times: int = 1) -> Iterator[Block]:
+    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most `times` BLOCK_BYTES together."""
     height, width = window.output_shape
-    budget = max(1, BLOCK_BYTES // max(1, window_bytes))
+    budget = max(1, times * BLOCK_BYTES // max(1, window_bytes))
     columns = min(max(1, width), budget)
     rows = min(max(1, height), max(1, budget // columns))
     images = min(max(1, batch), max(1, budget // (columns * rows)))
@@ -253,7 +271,11 @@ def _slab(x, window, block, fill):
     inside = x[:, cuts[0], cuts[1]]
     if not any(map(any, pads)):
         return inside
-    return np.pad(inside, ((0, 0), *pads, (0, 0)), constant_values=fill)
+    (top, bottom), (left, right) = pads
+    batch, height, width, channels = inside.shape
+    padded = np.full((batch, top + height + bottom, left + width + right, channels), fill, x.dtype)
+    padded[:, top : top + height, left : left + width] = inside
+    return padded
 
 
 def add_tap(dx: np.ndarray, values: np.ndarray, window: Window, block: Block, a: int, b: int) -> None:
