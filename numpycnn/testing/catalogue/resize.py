@@ -37,7 +37,7 @@ def neighbours(case: Case):
         places = (np.arange(outputs, dtype=np.float32) + np.float32(0.5)) * np.float32(inputs / outputs)
         below = np.floor(places - np.float32(0.5)).astype(int)
         near = (0, 1) if case.options["interpolation"] == "bilinear" else (-1, 0, 1, 2)
-        total = sum(total.take((below + k).clip(0, inputs - 1), axis) for k in near)
+        total = np.sum([total.take((below + k).clip(0, inputs - 1), axis) for k in near], axis=0)
     return total
 
 

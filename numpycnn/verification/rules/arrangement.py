@@ -108,11 +108,11 @@ def cubic(places: Places, a: float) -> Callable:
     def along(x, axis, n):
         m = x.shape[axis]
         at = places(np.arange(n), n, m)
-        first, total = np.floor(at).astype(int) - 1, 0
-        for pixel in (first + k for k in range(4)):
+        taken = []
+        for pixel in (np.floor(at).astype(int) + k for k in (-1, 0, 1, 2)):
             weight = keys_kernel(np.abs(at - pixel), a).reshape(-1, *(1,) * (3 - axis))
-            total = total + x.take(pixel.clip(0, m - 1), axis) * weight
-        return total
+            taken.append(x.take(pixel.clip(0, m - 1), axis) * weight)
+        return np.sum(taken, axis=0)
 
     return lambda x, size: along(along(x, 1, size[0]), 2, size[1]).astype(x.dtype)
 
