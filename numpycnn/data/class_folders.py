@@ -48,7 +48,7 @@ class Pictures(Split):
         x = np.empty((len(chosen), *self.shape), np.uint8)
         for place, i in enumerate(chosen):
             file = self.files[i]
-            source, name = (file, str(file)) if isinstance(file, Path) else (BytesIO(file), f"picture {i}")
+            source, name = (file, "") if isinstance(file, Path) else (BytesIO(file), f"picture {i}")
             picture = read_picture("load_dataset", source, name, gray=self.channels == 1)
             x[place] = resize_pictures(picture[None], self.size, resizing=self.resizing)[0]
         return x, self.y[chosen]
