@@ -3,9 +3,11 @@
 
     python3 run.py numpycnn verify resnet34
     python3 run.py pytest
+    python3 run.py --group docs python docs/build.py
 
 Needs Python 3.11 or later and nothing else. The environment is .venv, filled by uv with exactly what uv.lock names;
-a machine that has no uv gets one of its own in .uv. Delete both folders to start again.
+with --group NAME it is .venv-NAME, which has that dependency group of pyproject.toml as well. A machine that has no uv
+gets one of its own in .uv. Delete these folders to start again.
 """
 
 import os
@@ -17,52 +19,57 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 SCRIPTS, SUFFIX = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
-VENV, OWN_UV = ROOT / ".venv", ROOT / ".uv"
-READY = VENV / ".ready"
+OWN_UV = ROOT / ".uv"
 SOURCES = [ROOT / "uv.lock", ROOT / "pyproject.toml", Path(__file__)]
 
 
 def main(command):
     if sys.version_info < (3, 11):
         fail(f"Python 3.11 or later is needed; this is Python {sys.version_info[0]}.{sys.version_info[1]}.")
+    groups = []
+    while command[:1] == ["--group"]:
+        groups, command = [*groups, *command[1:2]], command[2:]
     if not command:
         fail("which command? For example: python3 run.py pytest")
-    if not up_to_date():
-        prepare()
-    env = {**os.environ, "VIRTUAL_ENV": str(VENV)}
-    env["PATH"] = str(VENV / SCRIPTS) + os.pathsep + os.environ.get("PATH", os.defpath)
+    venv = ROOT / "-".join([".venv", *groups])
+    if not up_to_date(venv):
+        prepare(venv, groups)
+    env = {**os.environ, "VIRTUAL_ENV": str(venv)}
+    env["PATH"] = str(venv / SCRIPTS) + os.pathsep + os.environ.get("PATH", os.defpath)
     program = shutil.which(command[0], path=env["PATH"])
     if program is None:
-        fail(f"there is no command {command[0]} in .venv or on PATH.")
+        fail(f"there is no command {command[0]} in {venv.name} or on PATH.")
     if os.name == "posix":
         os.execve(program, command, env)
     return subprocess.run([program, *command[1:]], env=env).returncode
 
 
-def up_to_date():
-    """Whether .venv was filled since the lock file last changed, and its interpreter still exists."""
-    if not (READY.exists() and (VENV / SCRIPTS / f"python{SUFFIX}").exists()):
+def up_to_date(venv):
+    """Whether it was filled since the lock file last changed, and its interpreter still exists."""
+    ready = venv / ".ready"
+    if not (ready.exists() and (venv / SCRIPTS / f"python{SUFFIX}").exists()):
         return False
-    return all(source.stat().st_mtime < READY.stat().st_mtime for source in SOURCES)
+    return all(source.stat().st_mtime < ready.stat().st_mtime for source in SOURCES)
 
 
-def prepare():
-    """Fill .venv with what uv.lock names, all extras a CPU needs and the development tools."""
-    note("preparing .venv; the first time this downloads TensorFlow, about 600 MB.")
+def prepare(venv, groups):
+    """Fill it with what uv.lock names: all extras that a CPU needs, the development tools, the groups."""
+    note(f"preparing {venv.name}; the first time this downloads TensorFlow, about 600 MB.")
     env = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")}
-    env["UV_PROJECT_ENVIRONMENT"] = str(VENV)
-    sync = [uv(), "sync", "--project", str(ROOT), "--frozen", "--extra", "all", "--python", interpreter()]
+    env["UV_PROJECT_ENVIRONMENT"] = str(venv)
+    options = [option for group in groups for option in ("--group", group)]
+    sync = [uv(), "sync", "--project", str(ROOT), "--frozen", "--extra", "all", *options, "--python", interpreter(venv)]
     if subprocess.run(sync, env=env, stdout=sys.stderr).returncode:
         fail(
-            "uv could not fill .venv, for the reason above. It needs PyPI within reach and a Python from 3.11 to 3.13,"
-            " for which TensorFlow has wheels."
+            f"uv could not fill {venv.name}, for the reason above. It needs PyPI within reach and a Python from 3.11 to"
+            " 3.13, for which TensorFlow has wheels."
         )
-    READY.touch()
+    (venv / ".ready").touch()
 
 
-def interpreter():
-    """This Python where TensorFlow has wheels for it, else any that suits: one already in .venv, or one uv finds."""
-    return sys.executable if sys.version_info < (3, 14) and not VENV.exists() else ">=3.11,<3.14"
+def interpreter(venv):
+    """This Python where TensorFlow has wheels for it, else any that suits: one already there, or one uv finds."""
+    return sys.executable if sys.version_info < (3, 14) and not venv.exists() else ">=3.11,<3.14"
 
 
 def uv():

@@ -3,6 +3,7 @@
 from numpycnn.detection.anchors import *
 from numpycnn.detection.average_precision import *
 from numpycnn.detection.boxes import *
+from numpycnn.detection.grids import *
 from numpycnn.detection.localization import *
 from numpycnn.detection.metrics import *
 from numpycnn.detection.nms import *
@@ -12,3 +13,6 @@ from numpycnn.detection.sliding_window import *
 from numpycnn.detection.soft_nms import *
 from numpycnn.detection.tracking import *
 from numpycnn.detection.tracking_metrics import *
+from numpycnn.detection.yolo_v1 import *
+from numpycnn.detection.yolo_v2 import *
+from numpycnn.detection.yolo_v3 import *

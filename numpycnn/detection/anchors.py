@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from numpycnn.detection.grids import Labelled, cells_of, centres_of, first_in_each, grid_size
 from numpycnn.ops.arguments import check_shape, fail, floating, ieee, integer
 from numpycnn.ops.sigmoids import sigmoid
 
@@ -52,11 +53,8 @@ def decode_anchors(outputs, anchors) -> np.ndarray:
     array([0.75, 0.5 , 0.5 , 0.25])
     """
     outputs, anchors = _checked("decode_anchors", outputs, anchors)
-    rows, columns = outputs.shape[-4:-2]
-    i, j = np.mgrid[:rows, :columns][:, :, :, None].astype(outputs.dtype)
-    place = sigmoid(outputs[..., :2])
-    centre = np.stack([(j + place[..., 0]) / columns, (i + place[..., 1]) / rows], axis=-1)
-    return np.concatenate([centre, anchors * np.exp(outputs[..., 2:])], axis=-1).astype(outputs.dtype, copy=False)
+    boxes = boxes_in_cells(sigmoid(outputs[..., :2]), outputs[..., 2:], anchors)
+    return boxes.astype(outputs.dtype, copy=False)
 
 
 def encode_anchors(boxes, grid: tuple[int, int], anchors) -> tuple[np.ndarray, np.ndarray]:
@@ -72,14 +70,39 @@ def encode_anchors(boxes, grid: tuple[int, int], anchors) -> tuple[np.ndarray, n
     op = "encode_anchors"
     boxes, anchors = floating(op, boxes=boxes, anchors=anchors)
     boxes = boxes.reshape(-1, 4)
-    if ((boxes[:, :2] < 0) | (boxes[:, :2] >= 1)).any() or not (boxes[:, 2:] > 0).all():
-        fail(op, "centres must lie in [0, 1) and sides be above 0", boxes=boxes)
-    rows, columns = (integer(op, "grid", size) for size in grid)
-    scaled = boxes[:, :2] * np.array([columns, rows], boxes.dtype)
-    cell = np.minimum(np.floor(scaled).astype(np.intp), [columns - 1, rows - 1])
-    best = _shape_iou(boxes[:, 2:], anchors).argmax(axis=1) if len(boxes) else np.empty(0, np.intp)
-    targets = np.concatenate([scaled - cell, np.log(boxes[:, 2:] / anchors[best])], axis=1)
-    return np.stack([cell[:, 1], cell[:, 0], best], axis=1), targets.astype(boxes.dtype, copy=False)
+    cells, places = cells_of(op, boxes, grid)
+    best = nearest_anchors(boxes[:, 2:], anchors)
+    targets = np.concatenate([places, np.log(boxes[:, 2:] / anchors[best])], axis=1)
+    return np.column_stack([cells, best]), targets.astype(boxes.dtype, copy=False)
+
+
+def anchor_targets(op: str, things: Labelled, batch: int, grids, anchors: np.ndarray, classes: int) -> list[np.ndarray]:
+    """What the predictors of several grids should say, (batch, rows, columns, anchors, 5 + classes) for each grid.
+
+    A box has one predictor of one grid: its anchor is the one of all (scales, k, 2) whose shape overlaps it most.
+    """
+    scale = nearest_anchors(things.boxes[:, 2:], anchors.reshape(-1, 2)) // anchors.shape[1]
+    targets = []
+    for number, (grid, own_anchors) in enumerate(zip(grids, anchors, strict=True)):
+        images, boxes, labels = (array[scale == number] for array in things)
+        places, numbers = encode_anchors(boxes, grid, own_anchors)
+        first = first_in_each(images, *places.T)
+        images, places = images[first], tuple(places[first].T)
+        made = np.zeros((batch, *grid_size(op, grid), len(own_anchors), 5 + classes), things.boxes.dtype)
+        made[images, *places, :4] = numbers[first]
+        made[images, *places, 4] = made[images, *places, 5 + labels[first]] = 1
+        targets.append(made)
+    return targets
+
+
+def boxes_in_cells(places, logs, anchors) -> np.ndarray:
+    """rel_center_xywh of centres in cells, 0 .. 1, and logarithms of sides beside anchors, both (..., anchors, 2)."""
+    return np.concatenate([centres_of(places), anchors * np.exp(logs)], axis=-1)
+
+
+def nearest_anchors(sides, anchors) -> np.ndarray:
+    """The index of the anchor whose shape overlaps each of the boxes (n, 2) most, the lower of equal ones."""
+    return _shape_iou(sides, anchors).argmax(axis=1) if len(sides) else np.empty(0, np.intp)
 
 
 def _shape_iou(sides, anchors) -> np.ndarray:

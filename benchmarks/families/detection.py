@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from benchmarks.libraries import onnx
 from benchmarks.rows import Row
 
 
@@ -43,6 +44,10 @@ def our_suppression(count, side, size):
     return partial(non_max_suppression, boxes(count, side), scores, size, format="yxyx")
 
 
+def onnx_suppression(count, side, size):
+    return onnx.suppression(boxes(count, side), np.random.default_rng(2).random(count, np.float32), size)
+
+
 def tensorflows_suppression(count, side, size):
     import tensorflow as tf
 
@@ -61,7 +66,11 @@ ROWS = [
     *(
         Row(
             f"nms {count} boxes, {side} x {side} pixels, keep {size}",
-            {"numpycnn": partial(our_suppression, *case), "tensorflow": partial(tensorflows_suppression, *case)},
+            {
+                "numpycnn": partial(our_suppression, *case),
+                "tensorflow": partial(tensorflows_suppression, *case),
+                **({"onnx": partial(onnx_suppression, *case)} if count <= 5000 else {}),  # its time grows as the square
+            },
         )
         for case in (
             (1000, 1000, 1000),

@@ -1,0 +1,77 @@
+"""The command that measures: its rows, its table, and one row through real processes."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.rows import SIDES, all_rows
+from benchmarks.table import faster_peers, geometric_mean, less_accurate, lines
+from benchmarks.worker import prepared
+
+ROOT = Path(__file__).parents[1]
+PEERS = {"numpy-ml": "numpy_ml", "mygrad": "mygrad", "onnx": "onnx"}
+INSTALLED = [side for side in SIDES if side not in PEERS or importlib.util.find_spec(PEERS[side])]
+
+
+def record(name, **seconds):
+    return {"row": name, "sides": {side: {"min": s, "median": s, "bytes": 10**6} for side, s in seconds.items()}}
+
+
+def test_every_row_has_our_side_and_known_ones():
+    rows = all_rows()
+    assert len(rows) > 40
+    assert all({"numpycnn"} <= row.sides.keys() <= set(SIDES) for row in rows.values())
+
+
+@pytest.mark.parametrize("name", ["conv 1x1/2, 56x56x64 -> 128, N=1", "conv backward 1x1/2, 56x56x64 -> 128, N=1"])
+def test_all_sides_compute_the_same(name):
+    row = all_rows()[name]
+    reference = prepared(row, "float64").as_arrays(prepared(row, "float64").run())
+    for side in row.sides.keys() & set(INSTALLED) - {"gemm"}:
+        call = prepared(row, side)
+        found = call.as_arrays(call.run(call.before()) if call.before else call.run())
+        for array, exact in zip(found, reference, strict=True):
+            np.testing.assert_allclose(array, exact, atol=1e-4 * np.abs(exact).max())
+
+
+def test_the_summary_names_the_rows_that_miss():
+    records = [record("a", numpycnn=1, tensorflow=4), record("b", numpycnn=6, tensorflow=2, **{"numpy-ml": 5})]
+    assert geometric_mean(records) == pytest.approx((1 / 4 * 3) ** 0.5)
+    assert faster_peers(records[1]) == ["numpy-ml"]
+    records[0]["sides"]["numpycnn"]["error"], records[0]["sides"]["tensorflow"]["error"] = 2e-7, 1e-7
+    assert less_accurate(records[0])
+    assert lines(records)[-4:] == [
+        "geometric mean of numpycnn by tensorflow: 0.866 over 2 rows",
+        "above 2.5: b (3.00)",
+        "slower than numpy-ml: b",
+        "less accurate than tensorflow: a",
+    ]
+
+
+def test_one_row_through_processes():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--rows", "1x1/2.*N=1$", "--sides", "numpycnn", "gemm", "--repeats", "1",
+         "--json", "-", "conv backward"],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (row,) = found["rows"]
+    assert row["row"] == "conv backward 1x1/2, 56x56x64 -> 128, N=1"
+    ours = row["sides"]["numpycnn"]
+    assert 0 < ours["min"] <= ours["median"]
+    assert ours["bytes"] >= 56 * 56 * 64 * 4  # dx alone
+    assert ours["error"] < 1e-5
+    assert ours["scaled"] > 0
+    assert found["environment"]["packages"]["numpy"] == np.__version__
+
+
+def test_an_unknown_row_is_said():
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "no such row"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert "no row has such a name" in done.stderr
