@@ -68,18 +68,17 @@ def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
 
 
 def maximum_backward(dy, x, y, window: Window) -> np.ndarray:
-    """Each output gives dy to the first pixel of its window, in row order, that equals it."""
+    """Each output gives dy to the first pixel of its window, in row order, that equals it.
+
+    In one thread: its many short steps would wait for each other more than two could save.
+    """
     way = _by_masks if np.isfinite(dy).all() else _by_choice
     dx = np.zeros(x.shape, accumulator(x.dtype))
 
-    def images(group):
-        for block in group:
-            pixels, own = cut(window, block)
-            way(dx[pixels], dy[block], x[pixels], y[block], own)
-
     phases = window.rows.stride * window.columns.stride
-    pieces = _blocks(window, x.shape, 2 * (phases + 1) * dx.itemsize)
-    each(images, _by_images(pieces), 2 * dx.nbytes + x.nbytes + dy.nbytes)
+    for block in blocks(window, len(x), 2 * (phases + 1) * x.shape[3] * dx.itemsize):
+        pixels, own = cut(window, block)
+        way(dx[pixels], dy[block], x[pixels], y[block], own)
     return dx.astype(x.dtype, copy=False)
 
 
@@ -138,7 +137,7 @@ def _pooled(combine, start, x, window: Window, block: Block, out) -> None:
         narrow = np.empty((len(x), own.rows.output, *x.shape[2:]), out.dtype)
         _combined(combine, start, [((slice(None), o), x[:, p]) for o, p in down], narrow)
     every = (slice(None), slice(None))
-    if own.columns.stride == 1 or (own.columns.kernel <= 2 and x.shape[3] >= NARROW):
+    if own.columns.stride == 1 or (own.columns.kernel <= 3 and x.shape[3] >= NARROW):
         parts = [((*every, o), narrow[:, :, p]) for o, p in _taps(own.columns)]
     else:
         parts = [((*every, o), part) for o, part in _columns_by_phase(narrow, own.columns)]
