@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpycnn.counting import Count, Timeline
 
-__all__ = ["boxes_in_pictures", "course_of_memory", "curves", "feature_maps", "precision_recall"]
+__all__ = ["boxes_in_pictures", "class_maps", "course_of_memory", "curves", "feature_maps", "precision_recall"]
 
 
 def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path=None) -> "Figure":
@@ -47,6 +47,35 @@ def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path
     return _grid(rows, titles, aspect=height / width, path=path)
 
 
+def class_maps(images, maps: dict[str, np.ndarray], num_classes: int, *, path=None) -> "Figure":
+    """One row for each image: itself, then each of its maps with a colour for each class, class 0 black.
+
+    Args:
+        images: (batch, height, width, 1 or 3), uint8 or 0 .. 1.
+        maps: class numbers (batch, height, width) in [0, num_classes), by the title of their column.
+        path: as in `feature_maps`.
+
+    Returns: the figure.   Raises: as `feature_maps`.
+    """
+    images = np.asarray(images)
+    check_rank("class_maps", IMAGES, images=images)
+    if not images.size:
+        fail("class_maps", "there must be at least one image and pixel", images=images)
+    for title, numbers in maps.items():
+        numbers = np.asarray(numbers)
+        if numbers.shape != images.shape[:3] or numbers.min() < 0 or numbers.max() >= num_classes:
+            rule = f"{title} must hold a class number in [0, {num_classes}) for each pixel of the images"
+            fail("class_maps", rule, images=images, maps=numbers)
+    from matplotlib import colormaps
+
+    hues = np.linspace(0, 1, max(num_classes - 1, 1), endpoint=False)
+    palette = np.concatenate([np.zeros((1, 3)), colormaps["hsv"](hues)[:, :3]])
+    pictures = [images, *(palette[np.asarray(numbers)] for numbers in maps.values())]
+    return _grid(
+        list(zip(*pictures, strict=True)), ["image", *maps], aspect=images.shape[1] / images.shape[2], path=path
+    )
+
+
 def boxes_in_pictures(
     images, boxes, *, labels=None, colours=None, format: str = "xyxy", titles=None, columns: int = 4, path=None
 ) -> "Figure":
@@ -70,7 +99,7 @@ def boxes_in_pictures(
     height, width = images.shape[1:3]
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure = _new_figure("boxes_in_pictures", figsize=(2.4 * columns, (2.4 * height / width + 0.2) * rows))
+    figure = new_figure("boxes_in_pictures", figsize=(2.4 * columns, (2.4 * height / width + 0.2) * rows))
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for i, axis in enumerate(axes):
         axis.set_axis_off()
@@ -101,7 +130,7 @@ def precision_recall(recall, precision, *, title: str = "", path=None) -> "Figur
     Returns: the figure.
     """
     recall, precision = (np.asarray(values, float) for values in (recall, precision))
-    figure = _new_figure("precision_recall", figsize=(5, 3.4))
+    figure = new_figure("precision_recall", figsize=(5, 3.4))
     axis = figure.subplots()
     axis.plot(recall, precision, "o-", color="tab:gray", markersize=3, linewidth=1, label="precision")
     best = interpolate_precision(precision)
@@ -120,7 +149,7 @@ def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", path=None) -> 
 
     Args: x: (n,); named: (n,) values by name; path: as in `feature_maps`.   Returns: the figure.
     """
-    figure = _new_figure("curves", figsize=(5, 3.4))
+    figure = new_figure("curves", figsize=(5, 3.4))
     axis = figure.subplots()
     for name, values in named.items():
         axis.plot(x, values, label=name)
@@ -136,7 +165,7 @@ def course_of_memory(counted: "Count", timeline: "Timeline", *, path=None) -> "F
 
     Returns: the figure.
     """
-    figure = _new_figure("course_of_memory", figsize=(9, 8))
+    figure = new_figure("course_of_memory", figsize=(9, 8))
     first, *others = figure.subplots(4, 1, height_ratios=(3, 1, 1, 1))
     low, high = ([moment.bytes / 1e6 for moment in course] for course in (timeline.train_low, timeline.train_high))
     steps = range(len(low))
@@ -171,7 +200,7 @@ def _checked(images, batch: int) -> np.ndarray:
 
 def _grid(rows, titles, *, aspect: float, path) -> "Figure":
     """Rows of pictures, the titles above the first."""
-    figure = _new_figure("feature_maps", figsize=(2.4 * len(titles), 2.4 * aspect * len(rows) + 0.3))
+    figure = new_figure("feature_maps", figsize=(2.4 * len(titles), 2.4 * aspect * len(rows) + 0.3))
     axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for i, row in enumerate(rows):
         for j, picture in enumerate(row):
@@ -188,7 +217,8 @@ def _saved(figure, path) -> "Figure":
     return figure
 
 
-def _new_figure(op: str, **options) -> "Figure":
+def new_figure(op: str, **options) -> "Figure":
+    """An empty figure; ImportError naming `op` where matplotlib is not installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:

@@ -17,7 +17,11 @@ NEED_TENSORFLOW = {"keras_io", "verification", "training"}
 # Each part of the package and the parts it may import; a part may always import itself.
 CORE = {"ops", "layers", "models"}
 FEATURES = {"plots", "training", "verification", "keras_io", "counting", "detection", "segmentation", "data"}
-ABOVE = {"testing": {"ops", "detection", "verification"}, "traps": {*CORE, "counting", "detection", "verification"}}
+ABOVE = {
+    "explanations": {*CORE, "detection", "plots"},
+    "testing": {"ops", "detection", "verification"},
+    "traps": {*CORE, "counting", "detection", "verification"},
+}
 MAY_IMPORT = {
     "ops": set(),
     "layers": {"ops"},

@@ -45,6 +45,6 @@ def test_the_exercises_have_checks_that_print_what_is_quoted(page, monkeypatch):
     for command, quoted in found:
         program, _, arguments = command.partition(" ")
         assert program == "numpycnn"
-        printed = {" ".join(line.split()) for line in run(arguments).output.splitlines()}
+        printed = "".join("\n" + " ".join(line.split()) for line in run(arguments).output.splitlines())
         assert quoted, f"{command}: nothing is quoted"
-        assert not [line for line in quoted if " ".join(line.split()) not in printed], command
+        assert not [line for line in quoted if "\n" + " ".join(line.split()) not in printed], command

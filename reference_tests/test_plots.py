@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from numpycnn.plots import boxes_in_pictures, feature_maps, precision_recall
+from numpycnn.plots import boxes_in_pictures, class_maps, feature_maps, precision_recall
 
 MAPS = np.random.default_rng(3).normal(size=(2, 5, 7, 3))
 IMAGES = np.random.default_rng(4).uniform(size=(2, 9, 4, 3))
@@ -93,3 +93,19 @@ def test_the_curve_of_precision_and_the_best_from_there_on():
     np.testing.assert_array_equal(lines[0].get_xydata(), [[0.25, 0.5], [0.5, 1], [0.5, 0.75]])
     np.testing.assert_array_equal(lines[1].get_xydata(), [[0, 1], [0.25, 1], [0.5, 1], [0.5, 0.75]])
     np.testing.assert_array_equal(lines[2].get_ydata(), [1] * 6 + [0] * 5)
+
+
+def test_class_maps_stand_beside_their_image_in_the_colour_of_each_class():
+    numbers = np.random.default_rng(6).integers(0, 5, (2, 9, 4))
+    pictures = drawn(class_maps(IMAGES, {"true": numbers, "found": numbers[::-1]}, 5))
+    assert [title for title, _ in pictures] == ["image", "true", "found", "", "", ""]
+    np.testing.assert_array_equal(pictures[3][1], IMAGES[1])
+    np.testing.assert_array_equal(pictures[1][1], pictures[5][1])
+    colours = {k: {tuple(pixel) for pixel in pictures[4][1][numbers[1] == k]} for k in range(5)}
+    assert colours[0] == {(0, 0, 0)}
+    assert [len(own) for own in colours.values()] == [1] * 5
+    assert len(set.union(*colours.values())) == 5
+    with pytest.raises(ValueError, match=r"class_maps: true must hold a class number in \[0, 4\) for each pixel"):
+        class_maps(IMAGES, {"true": numbers}, 4)
+    with pytest.raises(ValueError, match=r"class_maps: true must hold a class number in \[0, 5\) for each pixel"):
+        class_maps(IMAGES, {"true": numbers[:, 1:]}, 5)

@@ -1,6 +1,7 @@
 """Segmentation: upsampling both ways, class maps, Dice, masks, regions, networks; against TensorFlow and by hand."""
 
 import warnings
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numpycnn import models, ops, verify
+from numpycnn.detection import convert_boxes
 from numpycnn.segmentation import (
     bilinear_kernel,
+    class_map,
     confusion_matrix,
     conv2d_transpose_by_zeros,
     crop_and_resize,
@@ -97,6 +100,10 @@ def test_masks(seed):
         rows, columns = np.nonzero(mask)
         wanted = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if mask.any() else [0] * 4
         assert box.tolist() == wanted
+    numbers, wanted = class_map(masks, [4, 3, 7, 3], background=9), np.full((5, 7), 9)
+    for mask, number in zip(masks, [4, 3, 7, 3], strict=True):
+        wanted = np.where(mask, number, wanted)
+    np.testing.assert_array_equal(numbers, wanted)
     either = (masks[:, None] | masks[:3]).sum(axis=(2, 3))
     wanted = (masks[:, None] & masks[:3]).sum(axis=(2, 3)) / np.maximum(either, 1)
     np.testing.assert_allclose(mask_iou(masks, masks[:3]), wanted)
@@ -113,17 +120,21 @@ def test_crop_and_resize_is_tensorflows(seed, count):
     images = rng.normal(size=(2, 5, 7, 3)).astype(np.float32)
     boxes, indices = regions(rng, count)
     size = tuple(rng.integers(1, 5, 2).tolist())
-    x = tf.constant(images)
+    x, b = tf.constant(images), tf.constant(boxes)
     with tf.GradientTape() as tape:
-        tape.watch(x)
-        theirs = tf.image.crop_and_resize(x, boxes, indices, size, extrapolation_value=-2)
+        tape.watch((x, b))
+        theirs = tf.image.crop_and_resize(x, b, indices, size, extrapolation_value=-2)
     ours = crop_and_resize(images, boxes, indices, size, extrapolation_value=-2, format="rel_yxyx")
     assert ours.shape == (count, *size, 3)
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
     dy = rng.normal(size=ours.shape).astype(np.float32)
-    dimages = crop_and_resize_backward(dy, images, boxes, indices, size, format="rel_yxyx")
-    wanted = tf.convert_to_tensor(tape.gradient(theirs, x, tf.constant(dy))) if count else np.zeros_like(images)
-    np.testing.assert_allclose(dimages, wanted, rtol=1e-4, atol=1e-4)
+    dimages, dboxes = crop_and_resize_backward(dy, images, boxes, indices, size, format="rel_yxyx")
+    wanted = np.zeros_like(images), np.zeros_like(boxes)
+    if count:
+        wanted = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(theirs, (x, b), tf.constant(dy))]
+    np.testing.assert_allclose(dimages, wanted[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(dboxes, wanted[1], rtol=1e-4, atol=2e-3)  # sums of up to 48 products, each up to 60
+    assert (dimages.dtype, dboxes.dtype) == (np.float32, np.float32)
 
 
 def aligned_by_hand(features, box, cells, ratio, aligned, scale):
@@ -167,8 +178,60 @@ def test_roi_align_is_its_formula_and_its_gradient_adjoint(seed, aligned, ratio)
         wanted = aligned_by_hand(features[indices[n], :, :, c], boxes[n], cells, ratio, aligned, 0.5)
         np.testing.assert_allclose(y[n, :, :, c], wanted, rtol=1e-9, atol=1e-12)
     dy, v = rng.normal(size=y.shape), rng.normal(size=features.shape)
-    dfeatures = roi_align_backward(dy, features, boxes, indices, cells, **options)
+    dfeatures, _ = roi_align_backward(dy, features, boxes, indices, cells, **options)
     np.testing.assert_allclose(np.vdot(dfeatures, v), np.vdot(dy, roi_align(v, boxes, indices, cells, **options)))
+
+
+@settings(max_examples=60)
+@given(SEEDS, st.sampled_from(["xyxy", "yxyx", "xywh", "center_xywh"]), st.booleans(), st.sampled_from([1, 2, 3]))
+def test_what_a_box_changes_is_what_its_gradient_says(seed, format, aligned, ratio):
+    """Central differences in float64, of boxes that stay between their kinks for as long as the step is."""
+    rng = np.random.default_rng(seed)
+    features, indices, step = rng.normal(size=(2, 5, 6, 3)), np.array([1, 0, 1]), 1e-6
+    boxes = np.concatenate([rng.uniform(-3, 9, (3, 2)), rng.uniform(0.1, 12, (3, 2))], axis=1)  # as xywh
+    boxes = convert_boxes(boxes, "xywh", format)
+    given = {"spatial_scale": 0.5, "sampling_ratio": ratio, "aligned": aligned}
+    calls = [
+        (roi_align, roi_align_backward, boxes, given, format),
+        (crop_and_resize, crop_and_resize_backward, boxes / 10, {}, f"rel_{format}"),
+    ]
+    for op, backward, own, options, name in calls:
+        size = (int(rng.integers(1, 4)), 2)
+        dy = rng.normal(size=(3, *size, 3))
+        _, dboxes = backward(dy, features, own, indices, size, format=name, **options)
+        for k in range(4):
+            ends = [
+                op(features, own + way * step * np.eye(4)[k], indices, size, format=name, **options)
+                for way in (1, -1, 2)
+            ]
+            change = ((ends[0] - ends[1]) * dy).sum(axis=(1, 2, 3)) / (2 * step)
+            onward = ((ends[2] - ends[0]) * dy).sum(axis=(1, 2, 3)) / step
+            smooth = np.abs(onward - change) < 1e-3
+            assert smooth.any()
+            np.testing.assert_allclose(dboxes[smooth, k], change[smooth], rtol=1e-5, atol=1e-5)
+
+
+def test_kinks_have_no_slope():
+    """Places on rows of pixels, as TensorFlow; held at the border; a side of less than a pixel, which does not grow."""
+    image = np.random.default_rng(0).normal(size=(1, 4, 5, 2))
+    dy, b = np.ones((1, 4, 5, 2)), tf.constant([[0.0, 0, 1, 1]])
+    with tf.GradientTape() as tape:
+        tape.watch(b)
+        crop = tf.image.crop_and_resize(image.astype(np.float32), b, [0], (4, 5))
+    assert not tape.gradient(crop, b).numpy().any()
+    assert not crop_and_resize_backward(dy, image, [[0, 0, 1, 1]], [0], (4, 5))[1].any()
+    assert not roi_align_backward(dy[:, :1, :1], image, [[-1, -1, 0.9, 0.9]], [0], 1)[1].any()
+    small = roi_align_backward(dy[:, :1, :1], image, [[0.3, 0.4, 0.9, 1.0]], [0], 1, aligned=False)[1]
+    assert small[0, :2].all()
+    assert not small[0, 2:].any()
+    assert not roi_align_backward(dy[:, :1, :1], image, [[0.3, 0.4, np.nan, 1.0]], [0], 1)[1].any()
+
+
+def test_what_is_infinite_reaches_only_what_looks_at_it():
+    image = np.arange(12.0).reshape(1, 3, 4, 1)
+    image[0, 1, 2] = np.inf
+    places = [[0, 0, 1, 1]], [0], (3, 4)
+    assert np.isfinite(crop_and_resize(image, *places)[0, :, :, 0]).tolist() == np.isfinite(image[0, :, :, 0]).tolist()
 
 
 def test_row_31_where_regions_are_sampled():
@@ -183,9 +246,11 @@ def test_nothing_in_nothing_out():
         warnings.simplefilter("error")
         features = np.zeros((1, 4, 5, 3))
         assert roi_align(features, [], [], 2).shape == crop_and_resize(features, [], [], 2).shape == (0, 2, 2, 3)
-        assert roi_align_backward(np.zeros((0, 2, 2, 3)), features, [], [], 2).shape == features.shape
+        gradients = roi_align_backward(np.zeros((0, 2, 2, 3)), features, [], [], 2)
+        assert [gradient.shape for gradient in gradients] == [features.shape, (0, 4)]
         assert mean_iou([], [], 3) == 0
         assert masks_to_boxes([]).shape == masks_to_boxes(np.zeros((0, 4, 5))).shape == (0, 4)
+        assert class_map(np.zeros((0, 2, 3)), []).tolist() == [[0] * 3] * 2
         assert mask_iou(np.zeros((0, 2, 3)), np.zeros((4, 2, 3))).shape == (0, 4)
         assert dice_loss(np.zeros((0, 2, 3, 4)), np.zeros((0, 2, 3, 4))).shape == (0, 4)
         assert dice_loss(np.zeros((1, 2, 3, 1)), np.zeros((1, 2, 3, 1)), smooth=0).item() == 0
@@ -212,15 +277,34 @@ def test_parameters_are_the_sums_of_their_parts():
     assert count(models.mask_rcnn_head()) == 4 * (9 * 256**2 + 256) + 4 * 256**2 + 256 + 256 * 80 + 80
 
 
-@pytest.mark.parametrize(
-    ("name", "model"),
-    [
-        ("unet", lambda: models.unet(3, (8, 12, 2), filters=4, depth=2)),
-        ("mask_rcnn_head", lambda: models.mask_rcnn_head(5, (4, 3, 6))),
-    ],
-)
-def test_small_networks_are_verified(name, model):
-    assert verify(model(), seed=1).holds
+FCN = {"fcn32s": models.fcn32s, "fcn16s": models.fcn16s, "fcn8s": models.fcn8s}
+SMALL = {
+    "unet": lambda: models.unet(3, (8, 12, 2), filters=4, depth=2),
+    "mask_rcnn_head": lambda: models.mask_rcnn_head(5, (4, 3, 6)),
+    **{name: partial(make, 5, (64, 96, 3), filters=4, units=24) for name, make in FCN.items()},
+}
+
+
+def agrees_with_tensorflow(model):
+    """The output of every layer and the gradient of every weight; biases are not 0, which errors could hide behind."""
+    for variable in model.weights:
+        if variable.name == "bias":
+            variable.assign(np.random.default_rng(variable.shape[0]).normal(0, 0.3, variable.shape))
+    report = verify(model, seed=1)
+    assert report.holds, report.summary
+    assert sum(row.quantity == "output" for row in report.rows) == len(model.nodes)
+    assert sum(row.quantity.startswith("gradient of ") for row in report.rows) >= len(model.weights)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_networks_are_verified(name):
+    agrees_with_tensorflow(SMALL[name]())
+
+
+@pytest.mark.parametrize("name", FCN)
+@pytest.mark.slow
+def test_whole_fully_convolutional_networks_are_verified(name):
+    agrees_with_tensorflow(FCN[name](21, (64, 96, 3)))
 
 
 def test_fcn_has_a_distribution_for_every_pixel_and_starts_bilinear():

@@ -50,6 +50,18 @@ def test_geometry(sight):
         assert 0 <= axis.size + axis.before + axis.after - reach < axis.stride or axis.after < 0
 
 
+@given(sights())
+def test_pixels_and_readers_are_what_a_window_sees(sight):
+    for axis, sees in zip(*sight, strict=True):
+        seen = {(o, k, pixel) for o, k, pixel in np.argwhere(sees)}
+        pixels = [(o, k, pixel) for o in range(axis.output) for k, pixel in enumerate(axis.pixels(o))]
+        assert {place for place in pixels if 0 <= place[2] < axis.size} == seen
+        assert [(o, k, pixel) for pixel in range(axis.size) for o, k in axis.readers(pixel)] == sorted(
+            seen, key=lambda place: (place[2], place[0])
+        )
+        assert axis.unread == [pixel for pixel in range(axis.size) if not sees[:, :, pixel].any()]
+
+
 @given(sights(), st.data())
 def test_window_view(sight, data):
     window, (rows, columns) = sight

@@ -10,7 +10,15 @@ from numpycnn.cli.count_tables import SHARES, block_table, comparison_table, fig
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name, parse_settings
 from numpycnn.cli.tables import Table, byte_count
-from numpycnn.cli.targets import is_model_file, layer_as_model, model_functions, resolve_model, sizes, suggestion
+from numpycnn.cli.targets import (
+    is_model_file,
+    layer_as_model,
+    model_functions,
+    number_or_pair,
+    resolve_model,
+    sizes,
+    suggestion,
+)
 from numpycnn.counting import CONVENTIONS, Count, Fit, largest_batch, timeline
 from numpycnn.counting import count as count_model
 from numpycnn.models import Model
@@ -120,13 +128,13 @@ def count(
         raise Unusable("--blocks and --receptive-field exclude each other: a block has no field of its own")
     arguments = {
         "filters": filters,
-        "kernel_size": _number_or_pair("--kernel-size", kernel_size),
-        "strides": _number_or_pair("--strides", strides),
-        "padding": _number_or_pair("--padding", padding) if (padding or "x")[0].isdigit() else padding,
-        "dilation_rate": _number_or_pair("--dilation-rate", dilation_rate),
+        "kernel_size": number_or_pair("--kernel-size", kernel_size),
+        "strides": number_or_pair("--strides", strides),
+        "padding": number_or_pair("--padding", padding) if (padding or "x")[0].isdigit() else padding,
+        "dilation_rate": number_or_pair("--dilation-rate", dilation_rate),
         "groups": groups,
         "depth_multiplier": depth_multiplier,
-        "pool_size": _number_or_pair("--pool-size", pool_size),
+        "pool_size": number_or_pair("--pool-size", pool_size),
         "units": units,
         "activation": activation,
         "use_bias": False if no_bias else None,
@@ -197,8 +205,3 @@ def _model(target: str, classes: int | None, input_shape, arguments: dict[str, A
         options = ", ".join(map(option_name, arguments))
         raise Unusable(f"{options} is for a layer named like its op, as conv2d; got {target}")
     return resolve_model(target, classes, input_shape)
-
-
-def _number_or_pair(option: str, text: str | None) -> int | tuple[int, ...] | None:
-    numbers = sizes(option, text)
-    return numbers[0] if numbers is not None and len(numbers) == 1 else numbers

@@ -8,6 +8,7 @@ import typer
 from numpycnn.cli.check import check
 from numpycnn.cli.count import count
 from numpycnn.cli.errors import Commands
+from numpycnn.cli.explain import explain
 from numpycnn.cli.predict import predict
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
@@ -24,6 +25,7 @@ app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
 app.command("check")(check)
+app.command("explain")(explain)
 app.command("traps")(traps)
 
 

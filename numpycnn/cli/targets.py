@@ -21,6 +21,7 @@ __all__ = [
     "layer_as_model",
     "load_attribute",
     "model_functions",
+    "number_or_pair",
     "resolve_model",
     "sizes",
     "suggestion",
@@ -98,6 +99,12 @@ def sizes(option: str, text: str | None) -> tuple[int, ...] | None:
     if not re.fullmatch(r"\d+(x\d+)*", text, re.ASCII):
         raise Unusable(f"{option} must be whole numbers with x between them, as 150x100x3; got {text!r}")
     return tuple(int(size) for size in text.split("x"))
+
+
+def number_or_pair(option: str, text: str | None) -> int | tuple[int, ...] | None:
+    """ "3" as 3, "3x2" as (3, 2); None stays None."""
+    numbers = sizes(option, text)
+    return numbers[0] if numbers is not None and len(numbers) == 1 else numbers
 
 
 def suggestion(name: str, known) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from numpycnn.data.photographs import read_picture
 from numpycnn.ops.arguments import fail, pair
 
 __all__ = ["load_cutouts", "sample_digits"]
@@ -36,20 +37,23 @@ def load_cutouts(folder, *, size=(16, 16)) -> tuple[np.ndarray, np.ndarray, list
     Args: size: one integer or (height, width), to which each picture is resized.
 
     Returns: float32 (n, height, width), 0 .. 1; int (n,) class numbers; the subfolders' names in their order.
-    Raises: ValueError where no subfolder holds a picture.
+    Raises: ValueError where there is no folder, no subfolder holds a picture, or one cannot be read.
     """
     from PIL import Image
 
-    height, width = pair("load_cutouts", "size", size)
+    op = "load_cutouts"
+    height, width = pair(op, "size", size)
+    if not Path(folder).is_dir():
+        fail(op, f"there is no folder {folder}")
     kinds = sorted(path for path in Path(folder).iterdir() if path.is_dir())
     cutouts, labels = [], []
     for label, kind in enumerate(kinds):
         for path in sorted(kind.iterdir()):
             if path.suffix.lower() in Image.registered_extensions():
-                with Image.open(path) as picture:
-                    small = picture.convert("L").resize((width, height), Image.Resampling.BILINEAR)
+                gray = Image.fromarray(read_picture(op, path)).convert("L")
+                small = gray.resize((width, height), Image.Resampling.BILINEAR)
                 cutouts.append(np.asarray(small, np.float32) / np.float32(255))
                 labels.append(label)
     if not cutouts:
-        fail("load_cutouts", "folder must have a subfolder of pictures for each class", folder=str(folder))
+        fail(op, "folder must have a subfolder of pictures for each class", folder=str(folder))
     return np.stack(cutouts), np.asarray(labels), [kind.name for kind in kinds]

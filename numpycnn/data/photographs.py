@@ -25,7 +25,7 @@ def sample_photographs() -> np.ndarray:
             "pip install numpycnn-reference[samples] installs it."
         )
     folder = Path(package.submodule_search_locations[0]) / "datasets" / "images"
-    return np.stack([_read("sample_photographs", folder / name) for name in ("china.jpg", "flower.jpg")])
+    return np.stack([read_picture("sample_photographs", folder / name) for name in ("china.jpg", "flower.jpg")])
 
 
 def load_images(paths, *, size=(224, 224)) -> np.ndarray:
@@ -39,7 +39,7 @@ def load_images(paths, *, size=(224, 224)) -> np.ndarray:
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     height, width = pair("load_images", "size", size)
-    return fit((_read("load_images", Path(path)) for path in paths), (height, width))
+    return fit((read_picture("load_images", Path(path)) for path in paths), (height, width))
 
 
 def fit(images: Iterable[np.ndarray], size) -> np.ndarray:
@@ -75,7 +75,7 @@ def _checked(image: Any) -> np.ndarray:
     return image
 
 
-def _read(op: str, path: Path) -> np.ndarray:
+def read_picture(op: str, path: Path) -> np.ndarray:
     """uint8 (height, width, 3), turned as the camera was held."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 

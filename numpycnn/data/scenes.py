@@ -17,7 +17,8 @@ INK = 0.15
 class Scenes(NamedTuple):
     """float32 images (n, height, width, 1), and for each a dict of boxes (k, 4), xyxy in pixels, and classes (k,).
 
-    Those of a moving scene have ids (k,) too.
+    Those of a moving scene have ids (k,) too; where masks were asked for, masks (k, height, width), true where a thing
+    is seen.
     """
 
     images: np.ndarray
@@ -25,7 +26,17 @@ class Scenes(NamedTuple):
 
 
 def scenes(
-    cutouts, labels, count: int, *, size=(48, 48), things=(1, 3), sides=(12, 20), most_overlap=0.1, noise=0.05, seed=0
+    cutouts,
+    labels,
+    count: int,
+    *,
+    size=(48, 48),
+    things=(1, 3),
+    sides=(12, 20),
+    most_overlap=0.1,
+    noise=0.05,
+    masks=False,
+    seed=0,
 ) -> Scenes:
     """Dark pictures with things scattered over them.
 
@@ -36,6 +47,7 @@ def scenes(
         most_overlap: the intersection of two boxes over the smaller of them; what would lie closer is tried again
             elsewhere, and left out when 20 places were in vain.
         noise: the standard deviation of what is added to every pixel.
+        masks: whether to tell of each pixel whose ink is seen there.
 
     Returns: Scenes; boxes are as tight as the ink.
 
@@ -51,6 +63,7 @@ def scenes(
     images, objects = np.zeros((integer("scenes", "count", count, least=0), height, width), np.float32), []
     for image in images:
         boxes, classes = np.empty((0, 4)), []
+        owner = np.full(image.shape, -1)
         for _ in range(rng.integers(things[0], things[1] + 1)):
             chosen = rng.integers(len(cutouts))
             thing, ink = _scaled(cutouts[chosen], rng.integers(sides[0], sides[1] + 1))
@@ -59,9 +72,11 @@ def scenes(
                 box = ink + np.tile(corner[::-1], 2)
                 if intersection_over_smaller([box], boxes).max(initial=0) <= most_overlap:
                     boxes, classes = np.concatenate([boxes, [box]]), [*classes, labels[chosen]]
-                    _put(image, thing, corner)
+                    owner[_put(image, thing, corner)] = len(boxes) - 1
                     break
         objects.append({"boxes": boxes, "classes": np.asarray(classes, int)})
+        if masks:
+            objects[-1]["masks"] = owner == np.arange(len(boxes))[:, None, None]
     images += rng.normal(0, noise, images.shape).astype(np.float32)
     return Scenes(np.clip(images, 0, 1)[..., None], objects)
 
@@ -106,11 +121,13 @@ def _scaled(cutout, side: int) -> tuple[np.ndarray, np.ndarray]:
     return thing, np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
-def _put(image, thing, corner) -> None:
-    """Where both have ink, the lighter is seen."""
+def _put(image, thing, corner) -> tuple[np.ndarray, ...]:
+    """Put a thing into an image: where both have ink, the lighter is seen.   Returns: the pixels where that is its."""
     y, x = corner
     part = image[y : y + len(thing), x : x + thing.shape[1]]
+    rows, columns = np.nonzero((thing > INK) & (thing > part))
     np.maximum(part, thing, out=part)
+    return rows + y, columns + x
 
 
 def _checked(op, cutouts, labels) -> tuple[np.ndarray, np.ndarray]:

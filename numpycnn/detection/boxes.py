@@ -164,6 +164,11 @@ def as_xyxy(op: str, boxes: np.ndarray, format: str) -> np.ndarray:
     return _combined(boxes, *_conversion(op, format, _corner_format(format), None))
 
 
+def xyxy_backward(dy: np.ndarray, boxes: np.ndarray, format: str) -> np.ndarray:
+    """The gradient through `as_xyxy`, in the dtype of boxes."""
+    return convert_boxes_backward(dy, boxes, format, _corner_format(format))
+
+
 def corners_of(op: str, boxes: np.ndarray, format: str) -> Corners:
     """Boxes (..., 4) of any format as corners in order, in the format's units, never narrower than float32."""
     given = as_xyxy(op, boxes.astype(accumulator(boxes.dtype), copy=False), format)

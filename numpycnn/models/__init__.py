@@ -2,6 +2,7 @@
 
 from numpycnn.models.alexnet import *
 from numpycnn.models.bit import *
+from numpycnn.models.darknet import *
 from numpycnn.models.densenet import *
 from numpycnn.models.fashion_mnist import *
 from numpycnn.models.fcn import *
@@ -20,3 +21,4 @@ from numpycnn.models.unet import *
 from numpycnn.models.vgg import *
 from numpycnn.models.wide_resnet import *
 from numpycnn.models.xception import *
+from numpycnn.models.yolo import *

@@ -34,13 +34,16 @@ def _vgg(name: str, convolutions: Sequence[int], classes: int, input_shape) -> M
     return Sequential([*layers, Dense(classes, activation="softmax", name="fc8")], name=name)
 
 
-def vgg_stages(convolutions: Sequence[int]) -> list[list[Layer]]:
-    """The layers of each stage: so many convolutions, and a pooling that halves the image."""
+def vgg_stages(convolutions: Sequence[int], filters: int = 64) -> list[list[Layer]]:
+    """The layers of each stage: so many convolutions, and a pooling that halves the image.
+
+    The first stage has so many filters, each later one twice those of the one before, but 8 times the first at most.
+    """
     conv = partial(Conv2D, kernel_size=3, padding="same", activation="relu", kernel_initializer="he_normal")
     return [
         [
-            *(conv(filters, name=f"conv{stage}_{number}") for number in range(1, count + 1)),
+            *(conv(filters * min(2**stage, 16) // 2, name=f"conv{stage}_{number}") for number in range(1, count + 1)),
             MaxPooling2D(2, name=f"pool{stage}"),
         ]
-        for stage, (count, filters) in enumerate(zip(convolutions, (64, 128, 256, 512, 512), strict=True), 1)
+        for stage, count in enumerate(convolutions, 1)
     ]

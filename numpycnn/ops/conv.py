@@ -88,7 +88,7 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilati
     (1, 3, 3, 6)
     """
     x, kernel, bias = floating("depthwise_conv2d", x=x, kernel=kernel, bias=bias)
-    window = _depthwise_window("depthwise_conv2d", x, kernel, bias, strides, padding, dilation_rate)
+    window = depthwise_window("depthwise_conv2d", x, kernel, bias, strides, padding, dilation_rate)
     dtype, (channels, multiplier) = accumulator(x.dtype), kernel.shape[2:]
     y = np.empty((len(x), *window.output_shape, channels * multiplier), x.dtype)
     for block in _depthwise_blocks(window, x, kernel):
@@ -106,7 +106,7 @@ def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dila
     """The gradients of a loss through `depthwise_conv2d`.   Returns: dx, dkernel, dbias."""
     op = "depthwise_conv2d_backward"
     dy, x, kernel = floating(op, dy=dy, x=x, kernel=kernel)
-    window = _depthwise_window(op, x, kernel, None, strides, padding, dilation_rate)
+    window = depthwise_window(op, x, kernel, None, strides, padding, dilation_rate)
     channels, multiplier = kernel.shape[2:]
     check_shape(op, (len(x), *window.output_shape, channels * multiplier), "the shape of the output", dy=dy)
     dtype = accumulator(x.dtype)
@@ -139,7 +139,7 @@ def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, *, stride
         op, x=x, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel, bias=bias
     )
     geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    _separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry)
+    separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry)
     wide = x.astype(accumulator(x.dtype), copy=False)
     between = depthwise_conv2d(wide, depthwise_kernel, **geometry)
     return conv2d(between, pointwise_kernel, bias).astype(x.dtype, copy=False)
@@ -158,7 +158,7 @@ def separable_conv2d_backward(
         op, dy=dy, x=x, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel
     )
     geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    window = _separable_window(op, x, depthwise_kernel, pointwise_kernel, None, **geometry)
+    window = separable_window(op, x, depthwise_kernel, pointwise_kernel, None, **geometry)
     check_shape(op, (len(x), *window.output_shape, pointwise_kernel.shape[3]), "the shape of the output", dy=dy)
     wide = x.astype(accumulator(x.dtype), copy=False)
     between = depthwise_conv2d(wide, depthwise_kernel, **geometry)
@@ -281,7 +281,7 @@ def check_bias(op, filters, bias) -> None:
         check_shape(op, (filters,), "one value for each filter", bias=bias)
 
 
-def _depthwise_window(op, x, kernel, bias, strides, padding, dilation_rate) -> Window:
+def depthwise_window(op, x, kernel, bias, strides, padding, dilation_rate) -> Window:
     _check_depthwise(op, x, "kernel", kernel)
     check_bias(op, kernel.shape[2] * kernel.shape[3], bias)
     return sliding_window(
@@ -289,7 +289,7 @@ def _depthwise_window(op, x, kernel, bias, strides, padding, dilation_rate) -> W
     )
 
 
-def _separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry) -> Window:
+def separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry) -> Window:
     _check_depthwise(op, x, "depthwise_kernel", depthwise_kernel)
     check_rank(op, "(1, 1, channels * multiplier, filters)", pointwise_kernel=pointwise_kernel)
     channels, multiplier = depthwise_kernel.shape[2:]

@@ -45,7 +45,7 @@ def conv2d_transpose(
     """
     op = "conv2d_transpose"
     x, kernel, bias = floating(op, x=x, kernel=kernel, bias=bias)
-    window = _window(op, x, kernel, bias, strides, padding, output_padding, dilation_rate, groups)
+    window = conv2d_transpose_window(op, x, kernel, bias, strides, padding, output_padding, dilation_rate, groups)
     y = correlate_to_input(x.astype(accumulator(x.dtype), copy=False), kernel, window, groups)
     if bias is not None:
         y += bias
@@ -73,7 +73,7 @@ def conv2d_transpose_backward(
     """
     op = "conv2d_transpose_backward"
     dy, x, kernel = floating(op, dy=dy, x=x, kernel=kernel)
-    window = _window(op, x, kernel, None, strides, padding, output_padding, dilation_rate, groups)
+    window = conv2d_transpose_window(op, x, kernel, None, strides, padding, output_padding, dilation_rate, groups)
     shape = (len(x), window.rows.size, window.columns.size, kernel.shape[2] * groups)
     check_shape(op, shape, "the shape of the output", dy=dy)
     return (
@@ -83,7 +83,7 @@ def conv2d_transpose_backward(
     )
 
 
-def _window(op, x, kernel, bias, strides, padding, output_padding, dilation_rate, groups) -> Window:
+def conv2d_transpose_window(op, x, kernel, bias, strides, padding, output_padding, dilation_rate, groups) -> Window:
     check_rank(op, IMAGES, x=x)
     check_rank(op, "(kernel_height, kernel_width, filters // groups, channels)", kernel=kernel)
     groups = integer(op, "groups", groups)

@@ -33,7 +33,7 @@ def depth_max_pool(x, pool_size, *, strides=None, padding="valid"):
     array([[[[4., 5.]]]])
     """
     (x,) = floating("depth_max_pool", x=x)
-    window = _depth_window("depth_max_pool", x, pool_size, strides, padding)
+    window = depth_window("depth_max_pool", x, pool_size, strides, padding)
     return maximum(_channels_as_columns(x), window).reshape(*x.shape[:3], window.columns.output)
 
 
@@ -46,7 +46,7 @@ def depth_max_pool_backward(dy, x, pool_size, *, strides=None, padding="valid", 
     """
     op = "depth_max_pool_backward"
     dy, x, y = floating(op, dy=dy, x=x, y=y)
-    window = _depth_window(op, x, pool_size, strides, padding)
+    window = depth_window(op, x, pool_size, strides, padding)
     check_output(op, (*x.shape[:3], window.columns.output), dy=dy, y=y)
     columns = _channels_as_columns(x)
     y = maximum(columns, window) if y is None else _channels_as_columns(y)
@@ -61,7 +61,7 @@ def _channels_as_columns(x) -> np.ndarray:
 # The rules.
 
 
-def _depth_window(op, x, pool_size, strides, padding) -> Window:
+def depth_window(op, x, pool_size, strides, padding) -> Window:
     """The geometry of pooling over channels, which are the columns of `_channels_as_columns`."""
     check_rank(op, IMAGES, x=x)
     size, channels = integer(op, "pool_size", pool_size), x.shape[3]

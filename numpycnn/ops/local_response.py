@@ -72,11 +72,15 @@ def _numbers(op, x, depth_radius, bias, alpha, beta) -> tuple[int, float, float,
 
 def _neighbour_sum(values, radius) -> np.ndarray:
     """The sum over the channels c - radius .. c + radius that exist; its own adjoint."""
-    channels = values.shape[-1]
-    radius = min(radius, channels - 1)  # no channel has neighbours further away
-    axis = Axis(channels, 2 * radius + 1, 1, 1, radius, radius, channels)
+    axis = neighbours(values.shape[-1], radius)
     total = np.zeros_like(values)
     for k in range(axis.kernel):
-        outputs, neighbours = axis.tap(k)
-        total[..., outputs] += values[..., neighbours]
+        outputs, seen = axis.tap(k)
+        total[..., outputs] += values[..., seen]
     return total
+
+
+def neighbours(channels: int, radius: int) -> Axis:
+    """The window over channels c - radius .. c + radius."""
+    radius = min(radius, channels - 1)  # no channel has neighbours further away
+    return Axis(channels, 2 * radius + 1, 1, 1, radius, radius, channels)

@@ -44,7 +44,7 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid"):
     array([5., 7.])
     """
     (x,) = floating("max_pool2d", x=x)
-    return maximum(x, _pool_window("max_pool2d", x, pool_size, strides, padding))
+    return maximum(x, pool_window("max_pool2d", x, pool_size, strides, padding))
 
 
 @ieee
@@ -62,7 +62,7 @@ def max_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", y=
     """
     op = "max_pool2d_backward"
     dy, x, y = floating(op, dy=dy, x=x, y=y)
-    window = _pool_window(op, x, pool_size, strides, padding)
+    window = pool_window(op, x, pool_size, strides, padding)
     check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy, y=y)
     return maximum_backward(dy, x, maximum(x, window) if y is None else y, window)
 
@@ -87,7 +87,7 @@ def avg_pool2d(x, pool_size=2, *, strides=None, padding="valid", count_include_p
     array([1. , 0.5])
     """
     (x,) = floating("avg_pool2d", x=x)
-    window = _pool_window("avg_pool2d", x, pool_size, strides, padding)
+    window = pool_window("avg_pool2d", x, pool_size, strides, padding)
     return average(x, window, _divisors(window, count_include_pad, accumulator(x.dtype)))
 
 
@@ -104,7 +104,7 @@ def avg_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", co
     """
     op = "avg_pool2d_backward"
     dy, x = like(op, dy, x)
-    window = _pool_window(op, x, pool_size, strides, padding)
+    window = pool_window(op, x, pool_size, strides, padding)
     check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy)
     return average_backward(dy, x.shape, window, _divisors(window, count_include_pad, accumulator(dy.dtype)))
 
@@ -130,7 +130,8 @@ def like(op, dy, x):
     return dy, x
 
 
-def _pool_window(op, x, pool_size, strides, padding) -> Window:
+def pool_window(op, x, pool_size, strides, padding) -> Window:
+    """Check what pooling over height and width checks; return its geometry."""
     check_rank(op, IMAGES, x=x)
     pool_size = pair(op, "pool_size", pool_size)
     _check_pads(op, pool_size, explicit_pads(op, padding), padding, x)

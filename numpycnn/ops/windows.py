@@ -65,6 +65,24 @@ class Axis(NamedTuple):
         ends = self.before - self.extent + 1, self.before
         return Reach(Fraction(1, self.stride), *(Fraction(end, self.stride) for end in ends))
 
+    def pixels(self, output: int) -> list[int]:
+        """The pixel that an output sees through each tap; below 0, and from `size` on, it is padding."""
+        return [output * self.stride + k * self.dilation - self.before for k in range(self.kernel)]
+
+    def readers(self, pixel: int) -> list[tuple[int, int]]:
+        """The outputs that see a pixel, each with the tap through which it does."""
+        found = []
+        for k in reversed(range(self.kernel)):
+            output, rest = divmod(pixel + self.before - k * self.dilation, self.stride)
+            if rest == 0 and 0 <= output < self.output:
+                found.append((output, k))
+        return found
+
+    @property
+    def unread(self) -> list[int]:
+        """The pixels that no window sees."""
+        return [pixel for pixel in range(self.size) if not self.readers(pixel)]
+
     def tap(self, k: int, start: int = 0, stop: int | None = None) -> tuple[slice, slice]:
         """Tap k over the outputs start .. stop - 1: (outputs that see a real pixel, the pixels they see).
 

@@ -3,9 +3,28 @@
 import numpy as np
 
 from numpycnn.detection.overlap_terms import ratio
-from numpycnn.ops.arguments import check_rank, fail
+from numpycnn.ops.arguments import check_rank, check_shape, fail
 
-__all__ = ["mask_iou", "masks_to_boxes"]
+__all__ = ["class_map", "mask_iou", "masks_to_boxes"]
+
+
+def class_map(masks, classes, *, background: int = 0) -> np.ndarray:
+    """The class of every pixel, as networks for segmentation learn it: int (height, width).
+
+    Args: masks: (n, height, width), true where the thing is, a later one over those before; classes: (n,) the number of
+        each; background: the number of pixels without a thing.
+
+    >>> class_map([[[0, 1, 1], [0, 0, 1]]], [7])
+    array([[0, 7, 7],
+           [0, 0, 7]])
+    """
+    masks, classes = np.asarray(masks), np.asarray(classes)
+    check_rank("class_map", "(n, height, width)", masks=masks)
+    check_shape("class_map", masks.shape[:1], "a number for each mask", classes=classes)
+    numbers = np.full(masks.shape[1:], background)
+    for mask, number in zip(masks, classes, strict=True):
+        numbers[mask.astype(bool)] = number
+    return numbers
 
 
 def masks_to_boxes(masks) -> np.ndarray:
