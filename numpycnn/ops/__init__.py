@@ -9,6 +9,7 @@ from numpycnn.ops.depth_pooling import *
 from numpycnn.ops.dropout import *
 from numpycnn.ops.global_pooling import *
 from numpycnn.ops.group_normalization import *
+from numpycnn.ops.layer_normalization import *
 from numpycnn.ops.local_response import *
 from numpycnn.ops.losses import *
 from numpycnn.ops.merging import *

@@ -19,6 +19,9 @@ MOST = 4
 LEAST_BYTES = 2**20
 """Work that moves less is done before another thread has woken up."""
 
+PIECE_BYTES = 2**21
+"""The most that a piece of an array holds. Shorter loops end before another thread has woken up to take the lock."""
+
 VARIABLES = ("NUMPYCNN_THREADS", "OMP_NUM_THREADS")
 """The first of these that holds a number sets how many hands there are; else it is the cores this process may use."""
 
@@ -33,6 +36,13 @@ def hands() -> int:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def slices(length: int, item_bytes: int) -> list[slice]:
+    """Cut so many items into the fewest slices of about one size, of at most PIECE_BYTES each."""
+    parts = max(1, -(-length * item_bytes // PIECE_BYTES))
+    size = max(1, -(-length // parts))
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
 def each(work: Callable, pieces: Iterable, moved_bytes: int) -> None:
