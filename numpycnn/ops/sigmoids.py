@@ -165,12 +165,8 @@ def gelu_backward(dy, x, approximate=False):
 
 def gate(x):
     """sigmoid(x): only exp(-abs(x)) is taken, which cannot overflow, and nothing is subtracted."""
-    decay = np.abs(x)
-    np.exp(np.negative(decay, out=decay), out=decay)
-    above = np.maximum((x >= 0).astype(decay.dtype), decay)
-    decay += 1
-    above /= decay
-    return above
+    decay = np.exp(-np.abs(x))
+    return np.maximum(decay, (x >= 0).astype(x.dtype)) / (1 + decay)
 
 
 def _bell(x):
