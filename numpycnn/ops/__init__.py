@@ -6,6 +6,7 @@ from numpycnn.ops.conv import *
 from numpycnn.ops.conv_transpose import *
 from numpycnn.ops.dense import *
 from numpycnn.ops.depth_pooling import *
+from numpycnn.ops.depthwise import *
 from numpycnn.ops.dropout import *
 from numpycnn.ops.global_pooling import *
 from numpycnn.ops.group_normalization import *

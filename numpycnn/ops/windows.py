@@ -275,7 +275,7 @@ def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) ->
 
     Only the pixels under this block are copied, and only where the block reaches into padding.
     """
-    slab = _slab(x[block.images], window, block, fill)
+    slab = padded_pixels(x, window, block, fill)
     batch, _, _, channels = slab.shape
     sn, sh, sw, sc = slab.strides
     (rows, columns), (_, i, j) = window, block
@@ -287,11 +287,11 @@ def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) ->
     )
 
 
-def _slab(x, window, block, fill):
+def padded_pixels(x: np.ndarray, window: Window, block: Block, fill: float = 0) -> np.ndarray:
     """The padded pixels that a block of outputs sees, a view of x where no padding is among them."""
     spans = [_span(axis, outputs) for axis, outputs in zip(window, block[1:], strict=True)]
     cuts, pads = [span[0] for span in spans], [span[1:] for span in spans]
-    inside = x[:, cuts[0], cuts[1]]
+    inside = x[block.images, cuts[0], cuts[1]]
     if not any(map(any, pads)):
         return inside
     return np.pad(inside, ((0, 0), *pads, (0, 0)), constant_values=fill)
