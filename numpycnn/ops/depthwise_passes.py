@@ -15,6 +15,9 @@ from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.threads import each
 from numpycnn.ops.windows import Axis, Block, Window, add_tap, blocks, padded_pixels, window_view
 
+ROW = 2**13
+"""The most numbers in a row of the repeated kernel, but for more filters than that."""
+
 
 class Way(NamedTuple):
     """How blocks of outputs (images, rows, columns, C * M) and of kernel gradients (kh, kw, C * M) are made."""
@@ -101,19 +104,31 @@ def _kernel_by_taps(dy, x, kernel_shape, window: Window, block: Block) -> np.nda
 
 
 def _outputs_by_rows(x, kernel, window: Window, block: Block) -> np.ndarray:
-    rows = _rows(x, window, block, kernel.shape[3])
-    columns = block.columns.stop - block.columns.start
-    repeated = np.tile(kernel.reshape(*kernel.shape[:2], -1).astype(rows.dtype, copy=False), columns)
-    return np.einsum("nrabj,abj->nrj", rows, repeated).reshape(*rows.shape[:2], columns, -1)
+    rows, filters = _rows(x, window, block, kernel.shape[3]), kernel[0, 0].size
+    total = np.empty((*rows.shape[:2], rows.shape[4]), rows.dtype)
+    segments = _segments(rows.shape[4], filters)
+    flat = kernel.reshape(*kernel.shape[:2], filters).astype(rows.dtype, copy=False)
+    repeated = np.tile(flat, (segments[0].stop // filters if segments else 0))
+    for part in segments:
+        np.einsum("nrabj,abj->nrj", rows[..., part], repeated[..., : part.stop - part.start], out=total[..., part])
+    return total.reshape(*rows.shape[:2], -1, filters)
 
 
 def _kernel_by_rows(dy, x, kernel_shape, window: Window, block: Block) -> np.ndarray:
-    rows = _rows(x, window, block, kernel_shape[3])
+    rows, filters = _rows(x, window, block, kernel_shape[3]), int(np.prod(kernel_shape[2:]))
     given = dy[block].astype(rows.dtype, copy=False).reshape(*rows.shape[:2], -1)
-    found = np.empty((*kernel_shape[:2], given.shape[2]), rows.dtype)
-    for a, b in window.taps:
-        np.einsum("nrj,nrj->j", rows[:, :, a, b], given, out=found[a, b])
-    return found.reshape(*kernel_shape[:2], -1, *kernel_shape[2:]).sum(axis=2)
+    dkernel = np.zeros((*kernel_shape[:2], filters), rows.dtype)
+    for part in _segments(rows.shape[4], filters):
+        for a, b in window.taps:
+            found = np.einsum("nrj,nrj->j", rows[:, :, a, b, part], given[..., part])
+            dkernel[a, b] += found.reshape(-1, filters).sum(axis=0)
+    return dkernel.reshape(kernel_shape)
+
+
+def _segments(length: int, filters: int) -> list[slice]:
+    """Pieces of a row, of whole pixels, for which the repeated kernel is not large."""
+    step = max(1, ROW // max(1, filters)) * filters
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)] if length else []
 
 
 def _rows(x, window: Window, block: Block, multiplier: int) -> np.ndarray:
