@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -180,58 +179,6 @@ def test_blocks_of_many_pairs(dtype):
 
 
 # Gradients
-
-
-def tensorflows(measure, a, b):
-    """The measure as tensors, pairs already broadcast; in the gradient of ciou alpha is a constant."""
-    (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = (tf.unstack(x, axis=-1) for x in (a, b))
-    ax1, ax2 = tf.where(ax1 > ax2, ax2, ax1), tf.where(ax1 > ax2, ax1, ax2)
-    ay1, ay2 = tf.where(ay1 > ay2, ay2, ay1), tf.where(ay1 > ay2, ay1, ay2)
-    bx1, bx2 = tf.where(bx1 > bx2, bx2, bx1), tf.where(bx1 > bx2, bx1, bx2)
-    by1, by2 = tf.where(by1 > by2, by2, by1), tf.where(by1 > by2, by1, by2)
-    width, height = (
-        tf.nn.relu(tf.minimum(ax2, bx2) - tf.maximum(ax1, bx1)),
-        tf.nn.relu(tf.minimum(ay2, by2) - tf.maximum(ay1, by1)),
-    )
-    union = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - width * height
-    value = tf.math.divide_no_nan(width * height, union)
-    hull = tf.maximum(ax2, bx2) - tf.minimum(ax1, bx1), tf.maximum(ay2, by2) - tf.minimum(ay1, by1)
-    if measure == "giou":
-        return value - tf.math.divide_no_nan(hull[0] * hull[1] - union, hull[0] * hull[1])
-    if measure in ("diou", "ciou"):
-        distance = ((ax1 + ax2 - bx1 - bx2) ** 2 + (ay1 + ay2 - by1 - by2) ** 2) / 4
-        overlap, value = value, value - tf.math.divide_no_nan(distance, hull[0] ** 2 + hull[1] ** 2)
-        if measure == "ciou":
-            v = 4 / np.pi**2 * (tf.atan2(ax2 - ax1, ay2 - ay1) - tf.atan2(bx2 - bx1, by2 - by1)) ** 2
-            value -= tf.stop_gradient(tf.math.divide_no_nan(v, 1 - overlap + v)) * v
-    return value
-
-
-@given(
-    SEEDS,
-    st.sampled_from(["uniform", "grid", "clustered", "same"]),
-    st.sampled_from(["xyxy", "yxyx", "xywh", "center_xywh", "rel_xywh"]),
-    st.sampled_from(MEASURES),
-)
-def test_gradients_are_tensorflows(seed, kind, name, measure):
-    rng = np.random.default_rng(seed)
-    a, b = (draw_boxes(rng, n, kind).astype(np.float64) for n in rng.integers(0, 5, 2))
-    if kind == "grid":  # boxes without a side have no angle
-        a, b = (
-            x + np.array([0, 0, 0.5, 0.5]) * np.where(x[:, [0, 1, 0, 1]] <= x[:, [2, 3, 2, 3]], 1, -1) for x in (a, b)
-        )
-    plain = name.removeprefix("rel_")
-    dy = rng.normal(size=(len(a), len(b)))
-    given_a, given_b = (convert_boxes(x, "xyxy", plain) for x in (a, b))
-    da, db = getattr(detection, f"{measure}_backward")(dy, given_a, given_b, format=name)
-    x, y = tf.constant(a), tf.constant(b)
-    with tf.GradientTape() as tape:
-        tape.watch((x, y))
-        shape = (len(a), len(b), 4)
-        value = tensorflows(measure, tf.broadcast_to(x[:, None], shape), tf.broadcast_to(y[None], shape))
-    for ours, corners, theirs in zip((da, db), (a, b), tape.gradient(value, (x, y), tf.constant(dy)), strict=True):
-        expected = convert_boxes_backward(theirs.numpy(), corners, plain, "xyxy") if len(corners) else theirs.numpy()
-        np.testing.assert_allclose(ours, expected, rtol=1e-7, atol=1e-7)
 
 
 @given(SEEDS, st.sampled_from(MEASURES), st.sampled_from(["xyxy", "center_xywh"]), st.booleans())

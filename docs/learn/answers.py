@@ -4,7 +4,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from numpycnn.layers import Conv2D, Input
-from numpycnn.models import Sequential
+from numpycnn.models import Model, Sequential
+from numpycnn.models.blocks import bottleneck_unit, residual_unit
 
 
 def small_kernels() -> Sequential:
@@ -62,3 +63,71 @@ def pointwise(x, kernel, bias=None):
     """What a convolution of 1x1 does at each pixel: a dense layer over the channels."""
     y = x @ kernel
     return y if bias is None else y + bias
+
+
+def unit_of_64() -> Model:
+    """A residual unit of 64 filters."""
+    image = Input((56, 48, 64))
+    return Model(image, residual_unit(image, 64, name="unit"))
+
+
+def bottleneck_of_64() -> Model:
+    """A bottleneck unit of 64 filters on 256 maps."""
+    image = Input((56, 48, 256))
+    return Model(image, bottleneck_unit(image, 64, name="unit"))
+
+
+def my_relu(x):
+    """Negative numbers become 0; a NaN stays."""
+    return np.maximum(x, 0)
+
+
+def squared_error(y_true, y_pred):
+    """The mean of the squares along the last axis."""
+    return np.mean((y_true - y_pred) ** 2, axis=-1)
+
+
+def overlap(boxes1, boxes2):
+    """IoU of all pairs (n, m) of boxes x1, y1, x2, y2."""
+    a = np.sort(boxes1.reshape(-1, 1, 2, 2), axis=2)  # corners in order: a box may be turned over
+    b = np.sort(boxes2.reshape(1, -1, 2, 2), axis=2)
+    sides = np.minimum(a[..., 1, :], b[..., 1, :]) - np.maximum(a[..., 0, :], b[..., 0, :])
+    common = sides.clip(min=0).prod(axis=-1)
+    union = (a[..., 1, :] - a[..., 0, :]).prod(axis=-1) + (b[..., 1, :] - b[..., 0, :]).prod(axis=-1) - common
+    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
+def overlap_yxyx(boxes1, boxes2):
+    """The same of boxes y1, x1, y2, x2."""
+    return overlap(boxes1[:, [1, 0, 3, 2]], boxes2[:, [1, 0, 3, 2]])
+
+
+def suppression(boxes, scores, iou_threshold=0.5):
+    """The indices that are kept, best first."""
+    return _suppression(boxes, scores, lambda shared: shared > iou_threshold)
+
+
+def suppression_at_the_threshold(boxes, scores, iou_threshold=0.5):
+    """With a mistake: it suppresses what overlaps by exactly the threshold as well."""
+    return _suppression(boxes, scores, lambda shared: shared >= iou_threshold)
+
+
+def _suppression(boxes, scores, too_much):
+    left, kept = list(np.argsort(-scores, kind="stable")), []
+    while left:
+        best, *rest = left
+        kept.append(best)
+        left = [i for i in rest if not too_much(overlap(boxes[[best]], boxes[[i]])[0, 0])]
+    return np.array(kept, np.int32)
+
+
+def transposed_by_zeros(x, kernel, bias=None, *, strides=1):
+    """Zeros between the pixels, then a convolution with the kernel turned around. kernel (kh, kw, out, in)."""
+    sh, sw = (strides, strides) if isinstance(strides, int) else strides
+    kh, kw = kernel.shape[:2]
+    n, height, width, channels = x.shape
+    # Keras: with a stride above the kernel the last windows are there as well
+    rows, columns = (height - 1) * sh + max(kh, sh), (width - 1) * sw + max(kw, sw)
+    spread = np.zeros((n, rows + kh - 1, columns + kw - 1, channels), x.dtype)
+    spread[:, kh - 1 : kh - 1 + (height - 1) * sh + 1 : sh, kw - 1 : kw - 1 + (width - 1) * sw + 1 : sw] = x
+    return convolution_as_a_product(spread, kernel[::-1, ::-1].swapaxes(2, 3), bias)

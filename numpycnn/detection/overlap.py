@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from numpycnn.detection.boxes import Corners, as_boxes, corners_backward, corners_of
-from numpycnn.detection.overlap_terms import CIOU, DIOU, GIOU, Penalty, ratio, shares_backward, shares_of
+from numpycnn.detection.overlap_terms import CIOU, DIOU, GIOU, Penalty, measure_backward, ratio, shares_of
 from numpycnn.ops.arguments import accumulator, check_shape, fail, floating, ieee
 from numpycnn.ops.threads import each, slices
 
@@ -205,11 +205,7 @@ def _backward(op, dy, boxes1, boxes2, format, pairwise, penalty: Penalty | None,
     (dy,) = floating(op, dy=dy)
     check_shape(op, shares.iou.shape, "the shape of the output", dy=dy)
     dy = dy.astype(accumulator(dtype), copy=False)
-    dunion = ratio(-dy * shares.iou, shares.union)
-    da, db = shares_backward(a, b, shares, ratio(dy, shares.union), dunion, plus_one)
-    if penalty is not None:
-        more = penalty.backward(a, b, shares, -dy)
-        da, db = da + more[0], db + more[1]
+    da, db = measure_backward(dy, a, b, shares, penalty, plus_one)
     return tuple(
         _brought_back(gradient, corners, format, pairwise, axis).astype(dtype, copy=False)
         for gradient, corners, axis in ((da, a, 1), (db, b, 0))

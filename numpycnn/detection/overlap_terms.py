@@ -133,6 +133,16 @@ def _angle_backward(corners, dangle) -> np.ndarray:
     return from_sides(ratio(dangle * height, square), ratio(-dangle * width, square))
 
 
+def measure_backward(dy, a, b, shares, penalty: Penalty | None, plus_one=False) -> Gradients:
+    """From the gradient by IoU without its penalty, or by IoU itself, to those by the corners of both boxes."""
+    dunion = ratio(-dy * shares.iou, shares.union)
+    da, db = shares_backward(a, b, shares, ratio(dy, shares.union), dunion, plus_one)
+    if penalty is None:
+        return da, db
+    more = penalty.backward(a, b, shares, -dy)
+    return da + more[0], db + more[1]
+
+
 GIOU = Penalty(_empty_share, _empty_share_backward)
 DIOU = Penalty(_distance, _distance_backward)
 CIOU = Penalty(_distance_and_shape, _distance_and_shape_backward)

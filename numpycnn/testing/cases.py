@@ -41,7 +41,8 @@ class Op:
     scale: S of each output from a float64 case; by default the op on absolute values, right for linear ops.
     gradient_scale: S of each gradient from (dy, float64 case); by default backward on absolute values.
     constant: c of the tolerance.   exact: sums of small integers come out to the bit.
-    smooth: has a derivative at every drawn point, so that finite differences apply.
+    smooth: has a derivative at every drawn point, so that finite differences apply.   gradients: has a backward.
+    plain: whether a case is an ordinary one, where cases are drawn that many functions do not care for.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Op:
     constant: float = SUM
     exact: bool = False
     smooth: bool = True
+    gradients: bool = True
+    plain: Callable[[Case], bool] | None = None
 
     def __str__(self):
         return self.name

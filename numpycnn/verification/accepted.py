@@ -1,17 +1,18 @@
 """What a function accepts of an op's options, found out by trying, and drawn cases made to fit that."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from numpycnn.detection import convert_boxes
 from numpycnn.ops.arguments import entries
 from numpycnn.verification.calls import Call, op_function
 from numpycnn.verification.functions import Bound
 
-__all__ = ["Accepted", "find_accepted"]
+__all__ = ["Accepted", "find_accepted", "fitted"]
 
 REFUSALS = (TypeError, NotImplementedError)
 DEFAULTS = {"strides": 1, "dilation_rate": 1, "groups": 1, "padding": "valid", "output_padding": None}
@@ -19,10 +20,14 @@ DEFAULTS = {"strides": 1, "dilation_rate": 1, "groups": 1, "padding": "valid", "
 
 @dataclass
 class Accepted:
-    """By option, the forms that the function takes ("one integer", "valid", ...) and what it refuses."""
+    """By option, the forms that the function takes ("one integer", "valid", ...) and what it refuses.
+
+    fixed: options that have one value, whatever was drawn.
+    """
 
     forms: dict[str, set[str]] = field(default_factory=dict)
     refused: dict[str, list[str]] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def left_out(self) -> list[str]:
@@ -33,30 +38,44 @@ class Accepted:
         call = call.with_arrays(**{name: None for name in bound.left_out if name in call.arrays})
         for name, value in call.options.items():
             allowed = self.forms.get(name, set())
-            if form_of(value) not in allowed:
-                call = _changed(call, name, next(iter(_alternatives(name, value, allowed)), default(call, name)))
+            if name in self.fixed:
+                call = _changed(call, name, self.fixed[name])
+            elif form_of(value) not in allowed:
+                call = _changed(call, name, next(iter(_alternatives(call, name, allowed)), default(call, name)))
         return call
 
 
-def find_accepted(bound: Bound, calls: Iterable[Call], complete: Callable[[Call], Call]) -> Accepted:
+def fitted(call: Call, fixed: Mapping[str, Any]) -> Call:
+    """The call with these options, and arrays that suit them."""
+    for name, value in fixed.items():
+        call = _changed(call, name, value)
+    return call
+
+
+def find_accepted(
+    bound: Bound, calls: Iterable[Call], complete: Callable[[Call], Call], fixed: Mapping[str, Any]
+) -> Accepted:
     """Try each form of each option alone, everything else at its default, on the first call that has it.
 
-    A form that is answered by TypeError or NotImplementedError is refused; any other answer accepts it.
+    A form that is answered by TypeError or NotImplementedError is refused, None by any error; else it is accepted.
 
     complete: makes of a call of the op the one that the function is for, such as its backward.
+    fixed: options that have one value, and are not tried.
     """
-    accepted = Accepted()
+    accepted = Accepted(fixed=fixed)
     for call in calls:
         for name, value in call.options.items():
+            if name in fixed:
+                continue
             taken = accepted.forms.setdefault(name, set())
             refused = accepted.refused.setdefault(name, [])
             if name in bound.left_out:
                 accepted.refused[name] = ["no parameter"]
             elif form_of(value) not in (*taken, *refused):
-                alone = _alone(call, name, bound)
+                alone = _alone(call, name, bound, fixed)
                 if alone is None:
                     continue
-                if value == default(alone, name) or _takes(bound, complete(alone)):
+                if value == default(alone, name) or _takes(bound, complete(alone), value is None):
                     taken.add(form_of(value))
                 else:
                     refused.append(form_of(value))
@@ -66,13 +85,13 @@ def find_accepted(bound: Bound, calls: Iterable[Call], complete: Callable[[Call]
     return accepted
 
 
-def _takes(bound: Bound, call: Call) -> bool:
+def _takes(bound: Bound, call: Call, any_error: bool = False) -> bool:
     try:
         bound(call)
     except REFUSALS:
         return False
     except Exception:
-        return True
+        return not any_error
     return True
 
 
@@ -105,12 +124,15 @@ def default(call: Call, name: str) -> Any:
     """The op's own default of an option."""
     if name in DEFAULTS:
         return DEFAULTS[name]
+    if name == "max_output_size":
+        return len(call.arrays["scores"])  # what None means, in a form that everybody takes
     value = inspect.signature(op_function(call.op)).parameters[name].default
     return call.options[name] if value is inspect.Parameter.empty else value
 
 
-def _alternatives(name: str, value, allowed: set[str]):
+def _alternatives(call: Call, name: str, allowed: set[str]):
     """The value in another form."""
+    value = call.options[name]
     if entries(value) and "one integer" in allowed:
         yield int(np.min(value))
     if entries(value) == 0 and isinstance(value, int) and "two pairs" in allowed and name == "padding":
@@ -119,12 +141,12 @@ def _alternatives(name: str, value, allowed: set[str]):
         yield from (word for word in ("same", "valid") if word in allowed)
 
 
-def _alone(call: Call, name: str, bound: Bound) -> Call | None:
+def _alone(call: Call, name: str, bound: Bound, fixed: Mapping[str, Any]) -> Call | None:
     """The call with every other option at its default; None where that is no call of the op."""
     call = call.with_arrays(**{array: None for array in bound.left_out if array in call.arrays})
     for other in call.options:
         if other != name:
-            call = _changed(call, other, default(call, other))
+            call = _changed(call, other, fixed[other] if other in fixed else default(call, other))
     return _running(call)
 
 
@@ -133,7 +155,22 @@ def _changed(call: Call, name: str, value) -> Call:
     groups = call.options.get("groups")
     if name == "groups" and isinstance(groups, int) and value == 1 and groups > 1 and "kernel" in call.arrays:
         call = _first_group(call, groups)
+    if name == "format" and value != call.options[name]:
+        boxes = {k: v for k, v in call.arrays.items() if k.startswith("boxes")}
+        call = call.with_arrays(**{k: convert_boxes(v, call.options[name], str(value)) for k, v in boxes.items()})
+    if name == "pairwise" and value != call.options[name]:
+        call = _in_pairs(call) if value else _side_by_side(call)
     return replace(call, options={**call.options, name: value})
+
+
+def _in_pairs(call: Call) -> Call:
+    return call.with_arrays(**{name: boxes.reshape(-1, 4) for name, boxes in call.arrays.items()})
+
+
+def _side_by_side(call: Call) -> Call:
+    """As many of one as of the other."""
+    count = min(len(boxes) for boxes in call.arrays.values())
+    return call.with_arrays(**{name: boxes[:count] for name, boxes in call.arrays.items()})
 
 
 def _first_group(call: Call, groups: int) -> Call:

@@ -6,24 +6,32 @@ What is data can be run again another way: with the kernel flipped, the padding 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+import numpycnn.detection
 import numpycnn.ops
 from numpycnn.ops.arguments import fail
 
-__all__ = ["Call", "is_float", "op_function"]
+__all__ = ["Call", "home_of", "is_float", "op_function"]
 
 BACKWARD = "_backward"
-OUTPUTS = {"batch_normalization_train": ("y", "mean", "variance")}
+HOMES = (numpycnn.ops, numpycnn.detection)
+OUTPUTS = {
+    "batch_normalization_train": ("y", "mean", "variance"),
+    "non_max_suppression": ("indices",),
+    "soft_non_max_suppression": ("indices", "scores"),
+    "combined_non_max_suppression": ("boxes", "scores", "classes", "valid_detections"),
+}
 Arrays = dict[str, Any]
 Change = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call of `op`, a function of numpycnn.ops or the backward of one.
+    """A call of `op`, a function of numpycnn.ops or numpycnn.detection, or the backward of one.
 
     arrays: all of the op's arrays by name in the op's order, None where left out, with dy in front for a backward;
         a backward is not given the bias, but gives its gradient.
@@ -115,9 +123,15 @@ class Call:
 
 def op_function(name: str) -> Callable:
     """The function of this name; ValueError where there is none."""
-    if name.startswith("_") or not callable(found := getattr(numpycnn.ops, name, None)):
-        raise ValueError(f"there is no op {name!r}.")
-    return found
+    return getattr(home_of(name), name)
+
+
+def home_of(name: str) -> ModuleType:
+    """The part of the package that has the function of this name; ValueError where there is none."""
+    for home in HOMES:
+        if not name.startswith("_") and callable(getattr(home, name, None)):
+            return home
+    raise ValueError(f"there is no op {name!r}.")
 
 
 def is_float(value) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from numpycnn.detection import convert_boxes, valid_boxes
 from numpycnn.verification.calls import Call
 from numpycnn.verification.rules import RULES, Rule
 from numpycnn.verification.tolerances import SUM, scaled_error
@@ -91,15 +92,13 @@ class Explanation:
         """One or two sentences for people."""
         if not self.reasons:
             text = f"none of {self.tried} known rules and pairs of rules gives these numbers"
-            if self.closest is not None and self.closest.error < CLOSE * self.error:
+            if self.closest is not None and self.closest.error < CLOSE * self.error < np.inf:
                 text += f"; closest: the other side {self.closest.says}, off by {self.closest.error:.3g}"
             return text
         first = self.reasons[0]
         if len(self.reasons) == 1:
-            return (
-                f"the other side {first.says}: off by {self.error:.3g} times rounding without this, "
-                f"{first.error:.2g} with it. To fix it: {first.fix}"
-            )
+            off = f"off by {self.error:.3g} times rounding" if np.isfinite(self.error) else "of another shape or NaN"
+            return f"the other side {first.says}: {off} without this, {first.error:.2g} with it. To fix it: {first.fix}"
         several = "; or ".join(reason.says for reason in self.reasons)
         if self.apart is None:
             return f"the other side {several}. For this call they are the same computation. To fix it: {first.fix}"
@@ -262,6 +261,7 @@ def _inputs(chain: Chain) -> Iterator[Chain]:
     rng, call = np.random.default_rng(0), chain[0]
     x = call.arrays.get("x")
     if x is None:
+        yield from ((drawn, *chain[1:]) for drawn in _boxes(rng, call))
         return
     for size in (1, 1e-3):
         for more in ((0, 0), (1, 0), (0, 1), (1, 2), (2, 3), (3, 1), (4, 5)) if x.ndim == 4 else ((0, 0),):
@@ -272,6 +272,42 @@ def _inputs(chain: Chain) -> Iterator[Chain]:
                 drawn = _with_dy(rng, drawn)
             if drawn is not None:
                 yield (drawn, *chain[1:])
+
+
+def _boxes(rng, call: Call) -> Iterator[Call]:
+    """The same call on other boxes of whole numbers, with scores that tie and other thresholds.
+
+    First ordinary boxes, some of one width, so that overlaps of 1/2 and 1/3 are frequent; then boxes in any order,
+    where those of the call are.
+    """
+    known = {"format": call.options.get("format", "xyxy")}
+    given = [boxes for name, boxes in call.arrays.items() if name.startswith("boxes")]
+    ordinary = all(valid_boxes(boxes, **known).all() for boxes in given)
+    for k in range(20 if given else 0):
+        arrays = {name: v for name, v in call.arrays.items() if isinstance(v, np.ndarray) and name != "dy"}
+        for name, array in arrays.items():
+            shape = (12, *array.shape[1:]) if array.ndim > 1 or "boxes" not in name else array.shape
+            arrays[name] = rng.integers(0, 8, shape) / (1 if "boxes" in name else 16)
+            if "boxes" in name and (ordinary or k < 12):
+                low, sides = arrays[name][..., :2], arrays[name][..., 2:] + 1
+                if k % 2:
+                    low, sides = (
+                        low * (1, 0) // 2,
+                        np.stack([0 * sides[..., 0] + 4, 2 + sides[..., 1] % 2 * 2], axis=-1),
+                    )
+                corners = np.concatenate([low, low + sides], axis=-1)
+                arrays[name] = convert_boxes(corners, "xyxy", known["format"])
+        if "classes" in arrays:
+            arrays["classes"] = rng.integers(0, 3, 12)
+        drawn = call.with_arrays(**arrays)
+        if call.options.get("max_output_size") == len(call.arrays.get("scores", ())):  # all of them
+            drawn = drawn.with_options(max_output_size=len(arrays["scores"]))
+        if k > 2 and "iou_threshold" in call.options:
+            drawn = drawn.with_options(iou_threshold=(0.5, 0.25, 1 / 3)[k // 2 % 3])
+        if call.backward:
+            drawn = _with_dy(rng, drawn)
+        if drawn is not None:
+            yield drawn
 
 
 def _with_dy(rng, call: Call) -> Call | None:

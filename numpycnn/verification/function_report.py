@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from numpycnn.verification.calls import Call
+from numpycnn.verification.accepted import default
+from numpycnn.verification.calls import Call, home_of, is_float
 from numpycnn.verification.explain import Explanation
 from numpycnn.verification.functions import Bound
 
@@ -20,8 +21,8 @@ MOST_SHOWN = 400
 class Failure:
     """The smallest case that fails.
 
-    kind: "values", "shape", "dtype", "count" or "exception" with its class.   theirs, reference: outputs by name, in
-    our layout; for an exception the exception itself.
+    kind: "values", "shape", "dtype", "count", "written" or "exception" with its class.
+    theirs, reference: outputs by name, in our layout; for an exception the exception itself.
     """
 
     kind: str
@@ -112,7 +113,8 @@ class FunctionReport:
 
 def _snippet(bound: Bound, failure: Failure) -> str:
     call = failure.call
-    lines = ["import numpy as np", "from numpycnn import ops", _import(bound), ""]
+    home = home_of(call.op).__name__.rpartition(".")[2]
+    lines = ["import numpy as np", f"from numpycnn import {home}", _import(bound), ""]
     given = {k: v for k, v in call.arrays.items() if not (call.backward and k == "bias")}
     laid = {k: bound.layout.there(call.forward_op, k, v) for k, v in given.items()}
     lines += [f"{name} = {_array(array)}" for name, array in laid.items() if array is not None]
@@ -128,10 +130,10 @@ def _snippet(bound: Bound, failure: Failure) -> str:
         start = 1 if call.backward else 0
         arrays = [*arrays[:start], f"[{', '.join(arrays[start:])}]"]
     arrays += [f"{name}={texts[name]}" for name in keywords]
-    options = [f"{k}={v!r}" for k, v in call.options.items() if k not in bound.left_out]
-    lines += ["", f"ops.{call.op}({', '.join([*arrays, *options])})"]
-    dtype = next(v.dtype for v in laid.values() if isinstance(v, np.ndarray))
-    right = (f"# {name}: {_result(np.asarray(y).astype(dtype))}" for name, y in failure.reference.items())
+    options = [f"{k}={_option(v)}" for k, v in call.options.items() if _stated(bound, call, k)]
+    lines += ["", f"{home}.{call.op}({', '.join([*arrays, *options])})"]
+    dtype = next(v.dtype for v in laid.values() if is_float(v))
+    right = (f"# {name}: {_result(y.astype(dtype) if is_float(y) else y)}" for name, y in failure.reference.items())
     return "\n".join([*lines, *right])
 
 
@@ -148,8 +150,17 @@ def _arguments(bound: Bound, call: Call, laid) -> str:
     if bound.listed:
         positional = ["[" + ", ".join(positional) + "]"]
     keywords = [f"{theirs}={k if laid[k] is not None else None}" for k, theirs in bound.keywords.items() if k in laid]
-    keywords += [f"{theirs}={options[ours]!r}" for ours, theirs in bound.options.items() if ours in options]
+    keywords += [f"{theirs}={_option(options[ours])}" for ours, theirs in bound.options.items() if ours in options]
     return ", ".join([*positional, *keywords])
+
+
+def _stated(bound: Bound, call: Call, name: str) -> bool:
+    """Whether an option must be written: all that the function takes, and those that are fixed to another value."""
+    return name not in bound.left_out or call.options[name] != default(call, name)
+
+
+def _option(value) -> str:
+    return _number(value) if isinstance(value, float) else repr(value)
 
 
 def _array(array: np.ndarray) -> str:

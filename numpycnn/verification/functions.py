@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from numpycnn.verification.calls import Call, op_function
+from numpycnn.verification.calls import Call, is_float, op_function
 from numpycnn.verification.layouts import Layout
 
 __all__ = ["Bound", "bind"]
@@ -24,8 +24,15 @@ SYNONYMS = {
     "count_include_pad": ("include_pad",),
     "axis": ("dim",),
     "keepdims": ("keepdim",),
-    "iou_threshold": ("threshold", "iou"),
+    "iou_threshold": ("threshold", "iou", "iou_thresh", "nms_threshold", "overlap_threshold", "thresh"),
+    "score_threshold": ("score_thresh", "confidence_threshold", "conf_threshold", "min_score"),
+    "max_output_size": ("max_boxes", "max_detections", "max_det", "top_k"),
+    "soft_nms_sigma": ("sigma",),
+    "format": ("box_format", "bounding_box_format", "fmt"),
 }
+BY_NAME = ("classes",)
+"""Arrays that no parameter of another name is taken for, whatever its place."""
+
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -50,10 +57,14 @@ class Bound:
     def name(self) -> str:
         return getattr(self.function, "__name__", type(self.function).__name__)
 
-    def arguments(self, call: Call) -> tuple[list[Any], dict[str, Any]]:
-        """Positional and keyword arguments for a call of the op, copies in the function's own layout."""
+    def laid(self, call: Call) -> dict[str, Any]:
+        """Copies of a call's arrays in the function's own layout, by our names."""
         given = {k: v for k, v in call.arrays.items() if not (call.backward and k == "bias")}
-        laid = {k: _copy(self.layout.there(call.forward_op, k, v)) for k, v in given.items()}
+        return {k: _copy(self.layout.there(call.forward_op, k, v)) for k, v in given.items()}
+
+    def arguments(self, call: Call, laid: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and keyword arguments for a call of the op, of arrays in the function's own layout."""
+        laid = dict(laid)
         if not self.arrays:  # takes any number of arrays
             dy = [laid.pop("dy")] if "dy" in laid else []
             positional = [*dy, list(laid.values())] if self.listed else [*dy, *laid.values()]
@@ -67,14 +78,23 @@ class Bound:
 
     def __call__(self, call: Call) -> tuple[np.ndarray, ...]:
         """What the function gives, as arrays in our layout; whatever it raises is raised."""
-        positional, keywords = self.arguments(call)
+        return self.watched(call)[0]
+
+    def watched(self, call: Call) -> tuple[tuple[np.ndarray, ...], list[str]]:
+        """What the function gives, and our names of the arguments that it has written into."""
+        laid = self.laid(call)
+        positional, keywords = self.arguments(call, laid)
         given = self.function(*positional, **keywords)
-        outputs = tuple(given) if isinstance(given, tuple | list) else (given,)
+        written = [name for name, before in self.laid(call).items() if not _same(before, laid[name])]
         names = call.output_names
-        return tuple(
+        if isinstance(given, list) and len(names) == 1 and not _holds_arrays(given):
+            given = np.asarray(given)  # a list of numbers is one output
+        outputs = tuple(given) if isinstance(given, tuple | list) else (given,)
+        found = tuple(
             self.layout.back(call.forward_op, name, np.asarray(y), call)
             for name, y in zip([*names, *["?"] * len(outputs)], outputs, strict=False)
         )
+        return found, written
 
 
 def bind(function: Callable, op: str, layout: Layout, params: Mapping[str, str] | None, example: Call) -> Bound:
@@ -121,7 +141,7 @@ def _places(arrays, parameters, params, taken) -> tuple[tuple[str, ...], dict[st
         return tuple(arrays), {}
     free = [name for name, p in parameters.items() if p.kind in POSITIONAL and name not in taken]
     named = {params.get(ours, ours): ours for ours in arrays if params.get(ours, ours) in parameters}
-    others = iter([ours for ours in arrays if ours not in named.values()])
+    others = iter([ours for ours in arrays if ours not in named.values() and ours not in BY_NAME])
     places = {name: named.pop(name) if name in named else next(others, None) for name in free}
     positional = []
     for name in parameters:  # up to the first parameter that is no array
@@ -129,6 +149,14 @@ def _places(arrays, parameters, params, taken) -> tuple[tuple[str, ...], dict[st
             break
         positional.append(places.pop(name))
     return tuple(positional), {ours: name for name, ours in {**places, **named}.items() if ours is not None}
+
+
+def _holds_arrays(given: list) -> bool:
+    return any(np.ndim(one) and not isinstance(one, list) for one in given)
+
+
+def _same(before, after) -> bool:
+    return before is None or np.array_equal(before, after, equal_nan=is_float(before))
 
 
 def _copy(array):

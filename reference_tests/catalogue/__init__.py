@@ -1,8 +1,9 @@
-"""Every op of numpycnn.testing with TensorFlow's own, one module for each module of numpycnn.ops."""
+"""Every op of numpycnn.testing with TensorFlow's own, one module for each of its modules."""
 
 from reference_tests.catalogue import (
     activations,
     borders,
+    boxes,
     conv,
     conv_transpose,
     dense,
@@ -17,6 +18,7 @@ from reference_tests.catalogue import (
 OPS = [
     *activations.OPS,
     *borders.OPS,
+    *boxes.OPS,
     *conv.OPS,
     *conv_transpose.OPS,
     *dense.OPS,

@@ -1,4 +1,4 @@
-"""Every op of the package as its tests see it, one module for each module of numpycnn.ops."""
+"""Every op of the package as its tests see it, one module for each module of numpycnn.ops, and boxes."""
 
 from difflib import get_close_matches
 
@@ -6,6 +6,7 @@ from numpycnn.testing.cases import Op
 from numpycnn.testing.catalogue import (
     activations,
     borders,
+    boxes,
     conv,
     conv_transpose,
     dense,
@@ -20,6 +21,7 @@ from numpycnn.testing.catalogue import (
 OPS = [
     *activations.OPS,
     *borders.OPS,
+    *boxes.OPS,
     *conv.OPS,
     *conv_transpose.OPS,
     *dense.OPS,

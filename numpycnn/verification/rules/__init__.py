@@ -1,12 +1,12 @@
 """The rules by which other frameworks, and slips of the pen, compute the same ops differently."""
 
-from numpycnn.verification.rules import activations, arrangement, kernels, normalization, windows
+from numpycnn.verification.rules import activations, arrangement, boxes, kernels, normalization, windows
 from numpycnn.verification.rules.rule import Rule
 
 __all__ = ["RULES", "Rule", "find_rule"]
 
 RULES: tuple[Rule, ...] = tuple(
-    rule for family in (windows, kernels, normalization, activations, arrangement) for rule in family.RULES
+    rule for family in (windows, kernels, normalization, activations, arrangement, boxes) for rule in family.RULES
 )
 
 
