@@ -8,6 +8,8 @@ from numpycnn.ops.threads import each, slices
 
 __all__ = ["global_avg_pool2d", "global_avg_pool2d_backward", "global_max_pool2d", "global_max_pool2d_backward"]
 
+SHORT = 16
+
 
 @ieee
 def global_avg_pool2d(x, *, keepdims=False):
@@ -30,9 +32,9 @@ def global_avg_pool2d(x, *, keepdims=False):
     x = np.asarray(x, order="C")  # in another order another sum would round otherwise
     y = np.empty((len(x), 1, 1, x.shape[3]), x.dtype)
 
-    def average(images):  # two short sums round less than a long one, and that of the rows runs through whole rows
-        rows = x[images].mean(axis=1, dtype=accumulator(x.dtype))
-        y[images, 0, 0] = rows.mean(axis=1)
+    def average(images):
+        rows = _sum(x[images].astype(accumulator(x.dtype), copy=False))
+        y[images, 0, 0] = _sum(rows) / (x.shape[1] * x.shape[2])
 
     each(average, _images(x), x.nbytes)
     return y if keepdims else y[:, 0, 0]
@@ -93,6 +95,13 @@ def global_max_pool2d_backward(dy, x, *, keepdims=False, y=None):
     count = largest.sum(axis=(1, 2), keepdims=True, dtype=dy.dtype)  # exact in float32 up to 2^24 pixels
     share = np.divide(dy, count, out=np.full_like(dy, np.nan), where=count > 0)
     return np.where(largest | (count == 0), share, 0).astype(x.dtype, copy=False)
+
+
+def _sum(x) -> np.ndarray:
+    """The sum over axis 1, in sums of SHORT terms: those round less than one long sum, and run through whole rows."""
+    while x.shape[1] > SHORT:
+        x = np.add.reduceat(x, np.arange(0, x.shape[1], SHORT), axis=1)
+    return x.sum(axis=1)
 
 
 def _maximum(x) -> np.ndarray:

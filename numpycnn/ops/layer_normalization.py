@@ -76,7 +76,7 @@ def standardized(x, axes, epsilon, mean=None, variance=None):
     normal = x - mean
     if variance is None:
         variance = _sum(np.square(normal), axes) / count
-    inverse = inverse_deviation(variance, epsilon)
+    inverse = inverse_deviation(variance, epsilon, x.dtype)
     normal *= inverse
     return normal, inverse, mean, variance
 

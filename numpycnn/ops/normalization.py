@@ -218,9 +218,10 @@ def _through_statistics(dy, x, mean, inverse, gamma, dgamma, dbeta) -> np.ndarra
     return by.made(piece, x.shape, x.dtype)
 
 
-def inverse_deviation(variance, epsilon) -> np.ndarray:
+def inverse_deviation(variance, epsilon, dtype=np.float64) -> np.ndarray:
+    """1 / sqrt(variance + epsilon); of a few numbers in float64, so that what they scale is rounded once."""
     with np.errstate(divide="ignore"):  # variance and epsilon both 0: the infinity is the answer
-        return 1 / np.sqrt(variance.astype(accumulator(variance.dtype), copy=False) + float(epsilon))
+        return 1 / np.sqrt(variance.astype(dtype, copy=False) + float(epsilon))
 
 
 # The rules.

@@ -68,21 +68,34 @@ def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
 
 
 def maximum_backward(dy, x, y, window: Window) -> np.ndarray:
-    """Each output gives dy to the first pixel of its window, in row order, that equals it.
-
-    In one thread: its many short steps would wait for each other more than two could save.
-    """
-    way = _by_masks if np.isfinite(dy).all() else _by_choice
+    """Each output gives dy to the first pixel of its window, in row order, that equals it."""
+    way, held = way_back(window, finite=bool(np.isfinite(dy).all()))
     dx = np.zeros(x.shape, accumulator(x.dtype))
 
-    phases = window.rows.stride * window.columns.stride
-    for block in blocks(window, len(x), 2 * (phases + 1) * x.shape[3] * dx.itemsize):
+    def piece(block):
         pixels, own = cut(window, block)
         way(dx[pixels], dy[block], x[pixels], y[block], own)
+
+    pieces = _blocks(window, x.shape, held * dx.itemsize)
+    if way is _by_tiles:
+        each(piece, pieces, 2 * dx.nbytes + x.nbytes)
+    else:  # windows overlap; and many short steps would wait for each other more than two threads could save
+        for block in pieces:
+            piece(block)
     return dx.astype(x.dtype, copy=False)
 
 
-# The two ways of the gradient of a maximum, which is added to the pixels dx of a block.
+def way_back(window: Window, *, finite: bool):
+    """Which loop brings dy back to the pixels of a block, and how many numbers it holds for each output."""
+    (rows, columns), phases = window, window.rows.stride * window.columns.stride
+    if not finite:
+        return _by_choice, 2 * phases + 2
+    if all(a.kernel == a.stride and a.before == 0 and a.output * a.kernel <= a.size for a in window):
+        return _by_tiles, 2 * columns.kernel + rows.kernel * columns.kernel // 4 + 1
+    return _by_masks, 2 * phases + 2
+
+
+# The ways of the gradient of a maximum: to the pixels dx of a block, which are 0 where windows lie side by side.
 
 
 def _by_choice(dx, dy, x, y, window: Window) -> None:
@@ -93,6 +106,27 @@ def _by_choice(dx, dy, x, y, window: Window) -> None:
         first = unclaimed[outputs] & (x[pixels] == y[outputs])
         unclaimed[outputs] ^= first
         dx[pixels] += np.where(first, dy[outputs], 0)
+
+
+def _by_tiles(dx, dy, x, y, window: Window) -> None:
+    """The same for a finite dy and windows side by side, over whole rows of pixels, each beside its own output.
+
+    Where as many pixels equal their output as there are outputs, each is the first of its window.
+    """
+    (rows, columns), (_, height, width, _) = window, y.shape
+    y_wide, dy_wide = (np.repeat(array, columns.kernel, axis=2) for array in (y, dy))
+    x = x if (y > np.finfo(x.dtype).min).all() else np.fmax(x, np.finfo(x.dtype).min)
+    of_row = [(slice(None), slice(a, height * rows.kernel, rows.kernel)) for a in range(rows.kernel)]
+    of_row = [(*which, slice(0, width * columns.kernel)) for which in of_row]
+    equal = [x[pixels] == y_wide for pixels in of_row]
+    if sum(map(np.count_nonzero, equal)) != y.size:
+        unclaimed = np.ones(y.shape, bool)
+        for row in equal:
+            for b in range(columns.kernel):
+                row[:, :, b :: columns.kernel] &= unclaimed
+                unclaimed ^= row[:, :, b :: columns.kernel]
+    for pixels, first in zip(of_row, equal, strict=True):
+        np.multiply(dy_wide, first, out=dx[pixels], dtype=dx.dtype)
 
 
 def _by_masks(dx, dy, x, y, window: Window) -> None:

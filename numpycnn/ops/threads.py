@@ -16,7 +16,7 @@ from contextvars import copy_context
 MOST = 4
 """More hands than this wait for memory."""
 
-LEAST_BYTES = 2**20
+LEAST_BYTES = 2**23
 """Work that moves less is done before another thread has woken up."""
 
 PIECE_BYTES = 2**21
