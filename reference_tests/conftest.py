@@ -5,7 +5,10 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("reference_tests.library", "reference_tests.architectures.shared")
 
 CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large)
 settings.register_profile("default", max_examples=200, deadline=None, suppress_health_check=CHECKS)

@@ -29,8 +29,11 @@ def test_links_lead_somewhere(page):
 
 
 def test_the_index_names_every_page_and_example():
+    """That of all pages, with that of the traps, which names their rows."""
     index = ROOT / "docs" / "README.md"
-    named = {(index.parent / target).resolve() for target in links(index)}
+    named = {
+        (index.parent / target).resolve() for page in (index, index.with_name("traps.md")) for target in links(page)
+    }
     pages = {*DOCS, *(index.parent / "examples").glob("*.py")} - {index}
     assert not pages - named
 

@@ -20,7 +20,7 @@ FEATURES = {"plots", "training", "verification", "keras_io", "counting", "detect
 ABOVE = {
     "explanations": {*CORE, "detection", "plots"},
     "testing": {"ops", "detection", "verification"},
-    "traps": {*CORE, "counting", "detection", "verification"},
+    "traps": {*CORE, "counting", "detection", "segmentation", "training", "verification"},
 }
 MAY_IMPORT = {
     "ops": set(),

@@ -154,11 +154,10 @@ def test_linear_soft_suppression_against_its_formula(scored, threshold):
     boxes, scores = scored[0].astype(np.float64), np.abs(scored[1].astype(np.float64))
     overlaps, left, taken, taken_scores = iou(boxes, boxes), scores.copy(), [], []
     for _ in scores:
-        best = int(np.argmax(left))
+        best = max(set(range(len(scores))) - set(taken), key=lambda i: (left[i], -i))
         taken.append(best)
         taken_scores.append(left[best])
-        left = left * np.where(overlaps[best] > threshold, 1 - overlaps[best], 1)
-        left[taken] = -np.inf
+        left *= np.where(overlaps[best] > threshold, 1 - overlaps[best], 1)
     indices, kept_scores = soft_non_max_suppression(boxes, scores, iou_threshold=threshold, method="linear")
     np.testing.assert_allclose(kept_scores, taken_scores, rtol=1e-12)
     assert sorted(indices) == sorted(taken)

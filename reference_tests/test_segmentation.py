@@ -1,7 +1,6 @@
 """Segmentation: upsampling both ways, class maps, Dice, masks, regions, networks; against TensorFlow and by hand."""
 
 import warnings
-from functools import partial
 
 import keras
 import numpy as np
@@ -10,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from numpycnn import models, ops, verify
+from numpycnn import ops
 from numpycnn.detection import convert_boxes
 from numpycnn.segmentation import (
     bilinear_kernel,
@@ -254,63 +253,3 @@ def test_nothing_in_nothing_out():
         assert mask_iou(np.zeros((0, 2, 3)), np.zeros((4, 2, 3))).shape == (0, 4)
         assert dice_loss(np.zeros((0, 2, 3, 4)), np.zeros((0, 2, 3, 4))).shape == (0, 4)
         assert dice_loss(np.zeros((1, 2, 3, 1)), np.zeros((1, 2, 3, 1)), smooth=0).item() == 0
-
-
-def vgg_parameters():
-    sizes, total = [(3, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 256), (256, 512)], 0
-    for a, b in [*sizes, *[(512, 512)] * 5]:
-        total += 9 * a * b + b
-    return total
-
-
-def test_parameters_are_the_sums_of_their_parts():
-    def count(model):
-        return sum(int(np.prod(spec.shape)) for spec in model.weight_specs().values())
-
-    heads = vgg_parameters() + 49 * 512 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 21 + 21
-    assert count(models.fcn32s()) == heads + 64**2 * 21**2
-    assert count(models.fcn16s()) == heads + (32**2 + 4**2) * 21**2 + 512 * 21 + 21
-    assert count(models.fcn8s()) == heads + (16**2 + 2 * 4**2) * 21**2 + (512 + 256 + 2) * 21
-    down = sum(9 * a * b + b + 9 * b * b + b for a, b in ((1, 64), (64, 128), (128, 256), (256, 512), (512, 1024)))
-    up = sum(4 * 2 * b * b + b + 9 * 2 * b * b + b + 9 * b * b + b for b in (512, 256, 128, 64))
-    assert count(models.unet()) == down + up + 64 * 2 + 2
-    assert count(models.mask_rcnn_head()) == 4 * (9 * 256**2 + 256) + 4 * 256**2 + 256 + 256 * 80 + 80
-
-
-FCN = {"fcn32s": models.fcn32s, "fcn16s": models.fcn16s, "fcn8s": models.fcn8s}
-SMALL = {
-    "unet": lambda: models.unet(3, (8, 12, 2), filters=4, depth=2),
-    "mask_rcnn_head": lambda: models.mask_rcnn_head(5, (4, 3, 6)),
-    **{name: partial(make, 5, (64, 96, 3), filters=4, units=24) for name, make in FCN.items()},
-}
-
-
-def agrees_with_tensorflow(model):
-    """The output of every layer and the gradient of every weight; biases are not 0, which errors could hide behind."""
-    for variable in model.weights:
-        if variable.name == "bias":
-            variable.assign(np.random.default_rng(variable.shape[0]).normal(0, 0.3, variable.shape))
-    report = verify(model, seed=1)
-    assert report.holds, report.summary
-    assert sum(row.quantity == "output" for row in report.rows) == len(model.nodes)
-    assert sum(row.quantity.startswith("gradient of ") for row in report.rows) >= len(model.weights)
-
-
-@pytest.mark.parametrize("name", SMALL)
-def test_small_networks_are_verified(name):
-    agrees_with_tensorflow(SMALL[name]())
-
-
-@pytest.mark.parametrize("name", FCN)
-@pytest.mark.slow
-def test_whole_fully_convolutional_networks_are_verified(name):
-    agrees_with_tensorflow(FCN[name](21, (64, 96, 3)))
-
-
-def test_fcn_has_a_distribution_for_every_pixel_and_starts_bilinear():
-    model = models.fcn8s(3, (32, 64, 3))
-    assert model.outputs[0].shape == (32, 64, 3)
-    upscore = next(spec for path, spec in model.weight_specs().items() if path == "upscore/kernel")
-    drawn = upscore.initializer.draw(upscore.shape, None)
-    np.testing.assert_array_equal(drawn, bilinear_kernel(8, 3))
-    assert upscore.shape == (16, 16, 3, 3)

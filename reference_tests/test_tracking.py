@@ -13,7 +13,7 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 from numpycnn.data import moving_scene
-from numpycnn.detection import Tracker, assign, kalman_predict, kalman_update, track_boxes, tracking_metrics
+from numpycnn.detection import Tracker, assign, iou, kalman_predict, kalman_update, track_boxes, tracking_metrics
 
 SEEDS = st.integers(0, 2**32 - 1)
 BOX, FAR, FARTHER = [0.0, 0, 10, 10], [50.0, 0, 60, 10], [0.0, 50, 10, 60]
@@ -162,6 +162,76 @@ def test_mota_by_counting_places(seed, frames):
     assert (result.misses, result.false_positives, result.switches) == (objects - met, count - met, wrong)
     mota = 1 - (objects + count - 2 * met + wrong) / objects if objects else np.nan
     np.testing.assert_allclose(result.mota, mota, rtol=0, atol=1e-12)
+
+
+def jittered_sequences(rng, frames):
+    """Three things that lie close together and jump about; tracks that miss some and mix up others."""
+    places, truth, told = rng.uniform(0, 9, (3, 2)), [], []
+    for _ in range(frames):
+        places = places + rng.normal(0, 2, (3, 2))
+        mixed = rng.permutation(3) if rng.random() < 0.3 else np.arange(3)
+        for sequence, names in ((truth, np.arange(3)), (told, mixed)):
+            boxes = np.concatenate([places, places + 12], axis=1) + rng.normal(0, 1, (3, 4))
+            there = rng.random(3) < 0.8
+            sequence.append({"boxes": boxes[there], "ids": names[there]})
+    return truth, told
+
+
+def every_matching(rows, columns):
+    """All sets of pairs with each row and each column at most once."""
+    if not rows:
+        return [[]]
+    first, *others = rows
+    without = every_matching(others, columns)
+    return without + [[(first, k), *rest] for k in columns for rest in every_matching(others, columns - {k})]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SEEDS, st.integers(0, 6))
+def test_mota_and_motp_by_trying_every_matching(seed, frames):
+    """In each frame the matching that keeps most pairs of the frame before and, of those, overlaps most."""
+    truth, told = jittered_sequences(np.random.default_rng(seed), frames)
+    result = tracking_metrics(truth, told, iou_threshold=0.3)
+    before, last, met, wrong, total = set(), {}, 0, 0, 0.0
+    for a, b in zip(truth, told, strict=True):
+        overlap = {
+            (i, k): iou([box], [other]).item()
+            for i, box in zip(a["ids"].tolist(), a["boxes"], strict=True)
+            for k, other in zip(b["ids"].tolist(), b["boxes"], strict=True)
+        }
+        allowed = {pair for pair, value in overlap.items() if value >= 0.3}
+        matchings = [m for m in every_matching(a["ids"].tolist(), set(b["ids"].tolist())) if set(m) <= allowed]
+        sums = [(len(before & set(matching)), sum(overlap[pair] for pair in matching)) for matching in matchings]
+        best = matchings[sums.index(max(sums))]
+        wrong += sum(last.get(i, k) != k for i, k in best)
+        total, met = total + sum(overlap[pair] for pair in best), met + len(best)
+        before, last = set(best), last | dict(best)
+    objects, count = (sum(len(one["ids"]) for one in side) for side in (truth, told))
+    assert (result.misses, result.false_positives, result.switches) == (objects - met, count - met, wrong)
+    np.testing.assert_allclose(result.motp, total / met if met else np.nan, rtol=1e-12)
+
+
+def test_trackeval_counts_the_same_where_it_is_installed(monkeypatch):
+    """The code of the MOTChallenge; no dependency of the tests, since it brings OpenCV. Compared with 1.3.0."""
+    monkeypatch.setattr(np, "float", float, raising=False)  # names that NumPy has dropped
+    monkeypatch.setattr(np, "int", int, raising=False)
+    clear, identity = (pytest.importorskip(f"trackeval.metrics.{name}") for name in ("clear", "identity"))
+    for seed in range(100):
+        truth, told = jittered_sequences(np.random.default_rng(seed), 8)
+        given = {f"num_{side}_{what}": n for side in ("gt", "tracker") for what, n in (("ids", 3), ("dets", 0))}
+        given |= {"num_timesteps": 8, "gt_ids": [a["ids"] for a in truth], "tracker_ids": [b["ids"] for b in told]}
+        given |= {
+            "num_gt_dets": sum(map(len, given["gt_ids"])),
+            "num_tracker_dets": sum(map(len, given["tracker_ids"])),
+        }
+        given["similarity_scores"] = [iou(a["boxes"], b["boxes"]) for a, b in zip(truth, told, strict=True)]
+        theirs = clear.CLEAR({"PRINT_CONFIG": False}).eval_sequence(given)
+        theirs |= identity.Identity({"PRINT_CONFIG": False}).eval_sequence(given)
+        ours = tracking_metrics(truth, told)
+        assert (ours.misses, ours.false_positives) == (theirs["CLR_FN"], theirs["CLR_FP"])
+        assert (ours.switches, ours.identity_hits) == (theirs["IDSW"], theirs["IDTP"])
+        ratios = [theirs[name] for name in ("MOTA", "MOTP", "IDF1")]
+        np.testing.assert_allclose([ours.mota, ours.motp, ours.idf1], ratios, rtol=1e-12)
 
 
 def frame(**boxes):

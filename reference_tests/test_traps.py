@@ -8,9 +8,11 @@ import pytest
 
 from numpycnn import ops
 from numpycnn.traps import ROWS, find_row
+from numpycnn.traps.page import file_name
+from numpycnn.verification.calls import op_function
 from reference_tests.library.command_line import figures, refused, succeeds
 
-PAGE = Path(__file__).parents[1] / "docs" / "traps.md"
+DOCS = Path(__file__).parents[1] / "docs"
 
 MEASURED = {
     1: ["[321, 543, 65]", "[210, 432, 654]", "[210, 432, 654]", "[210, 432, 654, 76]"],
@@ -27,6 +29,10 @@ MEASURED = {
     32: ["0.05", "0"],
     33: ["-3", "-2", "-0.1"],
     34: ["(2, 3)", "(2, 1, 1, 3)"],
+    38: ["[0, 1]", "0"],
+    39: ["[0, 1]", "0"],
+    40: ["[2, 0, 1]", "[2, 1, 0]"],
+    42: ["0", "nan"],
     44: ["0.62304", "0.48522"],
     45: ["0.14286", "0.17476"],
     48: ["3,538,984", "3,504,872"],
@@ -40,7 +46,7 @@ def test_all_rows_are_there():
     assert [row.number for row in ROWS] == list(range(1, 54))
     assert len({row.title for row in ROWS}) == len(ROWS)
     assert all(row.evidence_text and row.tensorflow and row.hides for row in ROWS)
-    assert all(hasattr(ops, op) for row in ROWS for op in row.ops)
+    assert all(op_function(op) for row in ROWS for op in row.ops)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.example], ids=lambda row: str(row.number))
@@ -55,8 +61,16 @@ def test_rows_about_ops_have_an_example():
     assert len([row for row in ROWS if row.rules]) >= 25
 
 
-def test_the_page_is_what_the_command_prints():
-    assert succeeds("traps --markdown") == PAGE.read_text(encoding="utf-8")
+def test_the_pages_are_what_the_command_prints(tmp_path):
+    """An index, and a page for each row, no others; every row is in a test of its own or of its family."""
+    assert succeeds("traps --markdown") == (DOCS / "traps.md").read_text(encoding="utf-8")
+    succeeds(f"traps --write {tmp_path}")
+    written, kept = ({p.name: p.read_text(encoding="utf-8") for p in (d / "traps").iterdir()} for d in (tmp_path, DOCS))
+    assert written == kept
+    assert sorted(written) == sorted(file_name(row) for row in ROWS)
+    assert (tmp_path / "traps.md").read_text(encoding="utf-8") == succeeds("traps --markdown")
+    assert succeeds("traps 41 --markdown") == written[file_name(find_row(41))]
+    refused("traps 41 --write somewhere", "--write writes all rows")
 
 
 def test_the_command():

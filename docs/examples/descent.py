@@ -1,24 +1,39 @@
-"""Adam in a few lines, for the examples that train: Kingma & Ba, arXiv:1412.6980, algorithm 1."""
+"""Training in NumPy under a loss of one's own, for the examples: batches, forward, backward, Adam."""
+
+import time
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from numpycnn.models import Model
+from numpycnn.training import Adam, CosineDecay
 
 
-class Adam:
-    """Moves the weights of a model against their gradients, each with a pace of its own."""
+def descend(
+    model: Model, images: np.ndarray, loss: Callable[..., tuple[float, Any]], *, epochs: int, batch: int, rate: float
+) -> list[float]:
+    """Train a model with Adam, whose learning rate falls from `rate` to 0 along a cosine.
 
-    def __init__(self, model: Model, rate: float = 1e-3):
-        self.model, self.rate, self.steps = model, rate, 0
-        self.mean = {path: np.zeros(v.shape, np.float32) for path, v in model.variables.items() if v.trainable}
-        self.square = {path: np.zeros_like(mean) for path, mean in self.mean.items()}
+    Args: loss: called with the rows of the images that are in the batch and what the model says of them, it gives a
+        number and its gradients by what the model says.
 
-    def step(self, gradients: dict[str, np.ndarray], rate: float | None = None) -> None:
-        """One step; `rate` replaces the usual one."""
-        self.steps += 1
-        pace = (self.rate if rate is None else rate) * np.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
-        for path, gradient in gradients.items():
-            self.mean[path] += (1 - 0.9) * (gradient - self.mean[path])
-            self.square[path] += (1 - 0.999) * (gradient**2 - self.square[path])
-            variable = self.model.variables[path]
-            variable.assign(variable.value - pace * self.mean[path] / (np.sqrt(self.square[path]) + 1e-7))
+    Returns: the mean loss of each epoch, which it prints as well.
+    """
+    steps = len(images) // batch
+    adam, rng = Adam(learning_rate=CosineDecay(rate, epochs * steps)), np.random.default_rng(0)
+    variables, losses = model.trainable_weights, []
+    state = adam.initial_state([variable.value for variable in variables])
+    for epoch in range(epochs):
+        order, total, start = rng.permutation(len(images)), 0.0, time.perf_counter()
+        for i in range(steps):
+            rows = order[i * batch : (i + 1) * batch]
+            value, gradients = loss(rows, model.forward(images[rows], training=True, input_gradients=False))
+            own = list(model.backward(gradients).weights.values())
+            updated, state = adam.update([variable.value for variable in variables], own, state)
+            for variable, weight in zip(variables, updated, strict=True):
+                variable.assign(weight)
+            total += value
+        losses.append(total / steps)
+        print(f"epoch {epoch + 1:2}: loss {losses[-1]:.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+    return losses

@@ -4,10 +4,13 @@ python docs/examples/segmentation.py --out segmentation.png
 """
 
 import argparse
-import time
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from descent import Adam
+from descent import descend
 
 from numpycnn import count, models, ops, plots
 from numpycnn.data import sample_digits, scenes
@@ -32,44 +35,56 @@ def loss(maps, found) -> tuple[float, np.ndarray]:
     return float(entropy.mean() + dice.mean()), gradient
 
 
-def train(model: models.Model, images, maps, *, epochs: int, batch: int = 16) -> None:
-    adam, rng = Adam(model, rate=2e-3), np.random.default_rng(0)
-    steps = len(images) // batch
-    for epoch in range(epochs):
-        order, total, start = rng.permutation(len(images)), 0.0, time.perf_counter()
-        for i in range(steps):
-            own = order[i * batch : (i + 1) * batch]
-            value, gradient = loss(maps[own], model.forward(images[own], training=True))
-            adam.step(model.backward(gradient).weights, rate=2e-3 * (1 - (epoch * steps + i) / (epochs * steps)))
-            total += value
-        print(f"epoch {epoch + 1:2}: loss {total / steps:.4f}, {time.perf_counter() - start:.0f} s", flush=True)
+def measured(model: models.Model, images, maps) -> dict[str, Any]:
+    """How good the maps are that a model gives of scenes."""
+    found = model.predict(images).argmax(axis=-1)
+    ink = confusion_matrix(maps, found, CLASSES)[1:]
+    return {
+        "mean_iou": mean_iou(maps, found, CLASSES),
+        "iou_of_ink": mean_iou(maps > 0, found > 0, 2),
+        "right_pixels": float(np.mean(maps == found)),
+        "right_pixels_of_digits": float(np.trace(ink[:, 1:]) / ink.sum()),
+        "iou": np.asarray(mean_iou(maps, found, CLASSES, per_class=True)).tolist(),
+    }
+
+
+def lines(result: dict[str, Any]) -> list[str]:
+    """What is printed, and quoted in docs/segmentation.md, of the numbers that were measured."""
+    return [
+        f"U-Net: {result['parameters']:,} parameters, {result['macs']:,} MACs for a scene",
+        f"{result['scenes']} scenes, {result['epochs']} times: loss {result['losses'][0]:.3f} at first, "
+        f"{result['losses'][-1]:.3f} at last",
+        f"300 scenes of unseen digits: mean IoU {result['mean_iou']:.3f}, of ink and none {result['iou_of_ink']:.3f}",
+        f"right: {result['right_pixels']:.1%} of all pixels, {result['right_pixels_of_digits']:.1%} of those of digits",
+        "IoU of nothing and of the digits 0 to 9: " + " ".join(f"{iou:.2f}" for iou in result["iou"]),
+    ]
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train a U-Net that tells of every pixel which digit it belongs to.")
     parser.add_argument("--out", default="segmentation.png", help="where to save the picture")
     parser.add_argument("--scenes", type=int, default=6000)
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--json", help="where to save the numbers")
     options = parser.parse_args(arguments)
 
     digits, labels = sample_digits()
     known = np.arange(len(digits)) < 1500  # the last writers' digits are for the test
     model = models.unet(CLASSES, (*SIZE, 1), filters=8, depth=3)
-    counted = count(model)
-    print(f"U-Net: {counted.params.total:,} parameters, {counted.macs:,} MACs for a scene")
-    train(model, *digit_scenes(digits[known], labels[known], options.scenes, seed=0), epochs=options.epochs)
-
-    images, maps = digit_scenes(digits[~known], labels[~known], 300, seed=1)
-    found = model.predict(images).argmax(axis=-1)
-    each = np.asarray(mean_iou(maps, found, CLASSES, per_class=True))
-    print(f"300 scenes of unseen digits: mean IoU {mean_iou(maps, found, CLASSES):.3f},", end=" ")
-    print(
-        f"of ink and none {mean_iou(maps > 0, found > 0, 2):.3f}; right pixels {np.mean(maps == found):.1%},", end=" "
+    images, maps = digit_scenes(digits[known], labels[known], options.scenes, seed=0)
+    losses = descend(
+        model, images, lambda rows, found: loss(maps[rows], found), epochs=options.epochs, batch=16, rate=2e-3
     )
-    ink = confusion_matrix(maps, found, CLASSES)[1:]
-    print(f"of those of digits {np.trace(ink[:, 1:]) / ink.sum():.1%}")
-    print("IoU of nothing and of the digits 0 to 9: " + " ".join(f"{iou:.2f}" for iou in each))
-    plots.class_maps(images[:5], {"true": maps[:5], "found": found[:5]}, CLASSES, path=options.out)
+
+    unseen, truth = digit_scenes(digits[~known], labels[~known], 300, seed=1)
+    counted = count(model)
+    result = {"measured": f"{date.today()}", "scenes": options.scenes, "epochs": options.epochs, "losses": losses}
+    result |= {"parameters": counted.params.total, "macs": counted.macs, **measured(model, unseen, truth)}
+    print("\n".join(lines(result)))
+    if options.json:
+        Path(options.json).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    found = model.predict(unseen[:5]).argmax(axis=-1)
+    plots.class_maps(unseen[:5], {"true": truth[:5], "found": found}, CLASSES, path=options.out)
     print(f"picture: {options.out}")
 
 

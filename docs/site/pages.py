@@ -33,6 +33,8 @@ def as_written(app, what, name, thing, options, lines):
 def on_source_read(app, name, source):
     if name == "README":
         source[0] += "\n" + navigation(source[0])
+    if name == "traps":
+        source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\ntraps/*\n```\n"
     if name.startswith("learn/"):
         notebook = name.removeprefix("learn/")
         source[0] += f"\n---\n\nThis page as a notebook: {{nb-download}}`{notebook}.ipynb`\n"

@@ -20,6 +20,7 @@ class TrackingMetrics:
     objects, told: the boxes of the ground truth and of the tracks.   misses, false_positives: those without partner.
     switches: how often an object was found by another track than the last time it was found.
     identity_hits: the boxes found when every object may have one track, and every track one object, for good: IDTP.
+    overlap: the sum of the IoU of all pairs.
     """
 
     objects: int
@@ -28,11 +29,20 @@ class TrackingMetrics:
     false_positives: int
     switches: int
     identity_hits: int
+    overlap: float
 
     @property
     def mota(self) -> float:
         """1 - (misses + false_positives + switches) / objects: at most 1, and without a lower bound."""
         return 1 - _ratio(self.misses + self.false_positives + self.switches, self.objects)
+
+    @property
+    def motp(self) -> float:
+        """overlap / pairs: how well the boxes found lie on their objects, as the MOTChallenge counts it; 1 is best.
+
+        The paper's MOTP is a distance, here 1 less this.
+        """
+        return _ratio(self.overlap, self.objects - self.misses)
 
     @property
     def idf1(self) -> float:
@@ -43,7 +53,7 @@ class TrackingMetrics:
 def tracking_metrics(
     ground_truth: Sequence[dict], tracks: Sequence[dict], *, iou_threshold: float = 0.5, format: str = "xyxy"
 ) -> TrackingMetrics:
-    """MOTA, IDF1 and identity switches.
+    """MOTA, MOTP, IDF1 and identity switches.
 
     Args:
         ground_truth: for each frame a dict of boxes (n, 4) and ids (n,), integers, each once.
@@ -61,8 +71,8 @@ def tracking_metrics(
     >>> truth = [{"boxes": [[0, 0, 9, 9]], "ids": [1]}] * 4
     >>> told = [{"boxes": [[0, 0, 9, 9]], "ids": [name]} for name in (7, 7, 7, 8)]
     >>> result = tracking_metrics(truth, told)
-    >>> result.switches, result.mota, result.idf1
-    (1, 0.75, 0.75)
+    >>> result.switches, result.mota, result.motp, result.idf1
+    (1, 0.75, 1.0, 0.75)
     """
     op = "tracking_metrics"
     if len(ground_truth) != len(tracks):
@@ -70,6 +80,7 @@ def tracking_metrics(
         fail(op, rule)
     before, last, together = {}, {}, {}
     objects = told = paired = switches = 0
+    overlap = 0.0
     for t, (truth, track) in enumerate(zip(ground_truth, tracks, strict=True)):
         boxes, ids = _fields(op, f"ground_truth[{t}]", truth)
         others, names = _fields(op, f"tracks[{t}]", track)
@@ -79,10 +90,12 @@ def tracking_metrics(
             pair = ids[i], names[k]
             together[pair] = together.get(pair, 0) + 1
         before = _pairs(np.where(enough, overlaps, 0), ids, names, before)
+        overlap += sum(overlaps[ids.index(one), names.index(name)] for one, name in before.items())
         switches += sum(last.get(one, name) != name for one, name in before.items())
         last |= before
         objects, told, paired = objects + len(ids), told + len(names), paired + len(before)
-    return TrackingMetrics(objects, told, objects - paired, told - paired, switches, _identity_hits(together))
+    hits = _identity_hits(together)
+    return TrackingMetrics(objects, told, objects - paired, told - paired, switches, hits, float(overlap))
 
 
 def _pairs(overlaps, ids, names, before) -> dict[int, int]:
@@ -113,5 +126,5 @@ def _fields(op, name, given: dict) -> tuple[np.ndarray, list[int]]:
     return boxes, ids.tolist()
 
 
-def _ratio(part: int, whole: int) -> float:
+def _ratio(part: float, whole: int) -> float:
     return part / whole if whole else float("nan")

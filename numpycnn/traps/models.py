@@ -7,6 +7,7 @@ import numpy as np
 from numpycnn import models
 from numpycnn.counting import count
 from numpycnn.layers import Conv2D
+from numpycnn.training import Adam, AdamW, RMSprop
 from numpycnn.traps.row import Row, Shown
 
 __all__ = ["ROWS"]
@@ -38,6 +39,23 @@ def ten_bits():
     third = np.float32(1 / 3)
     cut = (third.view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32)
     return [Shown("1/3 in float32", f"{third:.7f}"), Shown("1/3 in TF32, cut to 10 bits", f"{cut:.7f}")]
+
+
+def first_steps():
+    """A gradient as small as epsilon shows it; where the rules themselves add epsilon differs too, and is not shown."""
+    weight, gradient = [np.array([1.0])], [np.array([1e-7])]
+    found = []
+    for who, optimizer in {
+        "Keras: Adam, epsilon 1e-7": Adam(),
+        "Adam with PyTorch's epsilon 1e-8": Adam(epsilon=1e-8),
+        "Keras: RMSprop, rate 1e-3, rho 0.9, epsilon 1e-7": RMSprop(),
+        "RMSprop with PyTorch's 1e-2, 0.99, 1e-8": RMSprop(learning_rate=1e-2, rho=0.99, epsilon=1e-8),
+        "Keras: AdamW, weight_decay 0.004": AdamW(),
+        "AdamW with PyTorch's 0.01 and 1e-8": AdamW(weight_decay=0.01, epsilon=1e-8),
+    }.items():
+        after = optimizer.update(weight, gradient, optimizer.initial_state(weight)).weights[0]
+        found.append(Shown(who, f"{after.item():.8f}"))
+    return found
 
 
 ROWS = [
@@ -85,6 +103,9 @@ ROWS = [
         "-",
         "the first steps show it most",
         "R",
+        (),
+        "by Keras's update rules, a weight of 1 after one step against a gradient of 1e-7",
+        first_steps,
     ),
     Row(
         52,

@@ -1,19 +1,25 @@
-"""The rows as text: for a terminal, and as the page docs/traps.md."""
+"""The rows as text: for a terminal, and as Markdown: the index docs/traps.md and a page for each row."""
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from numpycnn.traps.row import Row
 
-__all__ = ["page", "text_lines"]
+__all__ = ["file_name", "index", "page", "text_lines", "write_pages"]
 
 HEAD = """# Traps: the same name, other numbers
 
 Where TensorFlow and Keras, PyTorch and ONNX mean different things by the same name. numpycnn follows the first column.
 Measured with TensorFlow 2.21.0, Keras 3.15.1, PyTorch 2.13.0, ONNX 1.23.2 and ONNX Runtime 1.31.1 on the CPU.
 
-This page is what `numpycnn traps --markdown` prints; a test holds them equal. Every number of an example is computed
-when it is printed: numpycnn's own by its ops, those of the others by the rules that `numpycnn verify` and
-`numpycnn check` try when numbers differ. What the other frameworks really give was measured once; the tests know it.
+This page and those of the rows are what `numpycnn traps --write docs` writes; a test holds them equal. Every number of
+an example is computed when it is written: numpycnn's own by its ops, those of the others by the rules that
+`numpycnn verify` and `numpycnn check` try when numbers differ. What the other frameworks really give was measured once;
+the tests know it.
+
+| row | about | named by `verify` and `check` as |
+|---|---|---|
 """
 
 
@@ -35,13 +41,9 @@ def text_lines(row: Row) -> list[str]:
     return lines
 
 
-def page(rows: Iterable[Row]) -> str:
-    """All rows as one page of Markdown."""
-    return "\n".join([HEAD, *(_section(row) for row in rows)])
-
-
-def _section(row: Row) -> str:
-    lines = [f"## {row.number}. {row.title}", "", "| | |", "|---|---|"]
+def page(row: Row) -> str:
+    """A row as a page of Markdown."""
+    lines = [f"# Row {row.number}: {row.title}", "", "| | |", "|---|---|"]
     sides = {"TensorFlow, Keras": row.tensorflow, "PyTorch": row.pytorch, "ONNX": row.onnx}
     lines += [f"| {who} | {_cell(what)} |" for who, what in sides.items()]
     sources = f" ({', '.join(row.sources)})" if row.sources else ""
@@ -54,8 +56,31 @@ def _section(row: Row) -> str:
         lines += ["```", ""]
     if row.rules:
         names = ", ".join(f"*{rule.name}*" for rule in row.rules)
-        lines += [f"Named by `verify` and `check` as {names}.", ""]
-    return "\n".join(lines)
+        lines += [f"Named by [`verify`](../verification.md) and [`check`](../checking.md) as {names}.", ""]
+    return "\n".join([*lines, "[All rows](../traps.md)", ""])
+
+
+def index(rows: Iterable[Row]) -> str:
+    """All rows as a page with a link to each."""
+    lines = []
+    for row in rows:
+        names = ", ".join(rule.name for rule in row.rules)
+        lines.append(f"| {row.number} | [{_cell(row.title)}](traps/{file_name(row)}) | {_cell(names)} |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def file_name(row: Row) -> str:
+    """01-same-padding-with-a-stride.md"""
+    return f"{row.number:02}-{re.sub('[^a-z0-9]+', '-', row.title.lower()).strip('-')}.md"
+
+
+def write_pages(rows: Iterable[Row], folder: Path) -> None:
+    """traps.md and traps/*.md in `folder`."""
+    rows = list(rows)
+    (folder / "traps").mkdir(parents=True, exist_ok=True)
+    (folder / "traps.md").write_text(index(rows), encoding="utf-8")
+    for row in rows:
+        (folder / "traps" / file_name(row)).write_text(page(row), encoding="utf-8")
 
 
 def _cell(text: str) -> str:
