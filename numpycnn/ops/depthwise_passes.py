@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.threads import each
+from numpycnn.ops.threads import MOST, each, hands
 from numpycnn.ops.windows import Axis, Block, Window, add_tap, blocks, padded_pixels, window_view
 
 ROW = 2**13
@@ -69,7 +69,7 @@ def depthwise_to_input(dy, x, kernel, window: Window) -> np.ndarray:
 
 def depthwise_to_kernel(dy, x, kernel, window: Window) -> np.ndarray:
     """Outputs and images to the kernel; blocks are added in their order, whoever made them."""
-    found, pieces = way(window).kernel, _blocks(window, dy)
+    found, pieces = way(window).kernel, _blocks(window, dy, MOST)  # the same sums however many threads there are
     parts: list = [np.zeros(kernel.shape, accumulator(x.dtype))] * len(pieces)
 
     def piece(k):
@@ -155,6 +155,7 @@ def _turned(axis: Axis) -> Axis:
     return axis._replace(size=axis.output, before=before, after=after, output=axis.size)
 
 
-def _blocks(window, y) -> list[Block]:
-    """Blocks of which each thread holds a few arrays of the size of their outputs."""
-    return list(blocks(window, len(y), 2 * y.shape[3] * accumulator(y.dtype).itemsize))
+def _blocks(window, y, threads: int | None = None) -> list[Block]:
+    """Blocks of which all threads together hold about three arrays of the size of their outputs."""
+    threads = hands() if threads is None else threads
+    return list(blocks(window, len(y), 3 * max(1, threads // 2) * y.shape[3] * accumulator(y.dtype).itemsize))
