@@ -153,7 +153,7 @@ def iou_matrix(a: Corners, b: Corners, area_a, area_b, *, plus_one=False, out=No
 
     def rows(block):
         result = out[block]
-        width, height, low = np.empty((3, *result.shape), out.dtype)
+        width, height, low = (np.empty(result.shape, out.dtype) for _ in range(3))
         for side, low1, low2, high1, high2 in ((width, a.x1, b.x1, a.x2, b.x2), (height, a.y1, b.y1, a.y2, b.y2)):
             side[...] = high1[block, None]  # NumPy's loops for two arrays are several times as fast as for a number
             np.minimum(side, high2, out=side)

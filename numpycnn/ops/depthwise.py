@@ -27,6 +27,7 @@ def depthwise_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilati
 
     Returns: (batch, out_height, out_width, C*M).   Raises: as `conv2d`.   Source: tf.nn.depthwise_conv2d.
 
+    >>> import numpy as np
     >>> depthwise_conv2d(np.ones((1, 5, 4, 3)), np.ones((3, 2, 3, 2))).shape
     (1, 3, 3, 6)
     """
@@ -57,6 +58,7 @@ def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, *, stride
     Returns: (batch, out_height, out_width, O).   Raises: as `conv2d`.
     Source: tf.nn.separable_conv2d; Chollet, arXiv:1610.02357.
 
+    >>> import numpy as np
     >>> separable_conv2d(np.ones((1, 5, 4, 3)), np.ones((3, 2, 3, 2)), np.ones((1, 1, 6, 7))).shape
     (1, 3, 3, 7)
     """

@@ -6,6 +6,7 @@ sees, through each tap, a row of pixels without gaps; then NumPy's einsum makes 
 the kernel repeated along the row.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,8 @@ ROW = 2**13
 class Way(NamedTuple):
     """How blocks of outputs (images, rows, columns, C * M) and of kernel gradients (kh, kw, C * M) are made."""
 
-    outputs: object
-    kernel: object
+    outputs: Callable
+    kernel: Callable
 
 
 def way(window: Window) -> Way:

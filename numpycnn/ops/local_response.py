@@ -122,10 +122,11 @@ def _neighbour_sum(values, radius) -> np.ndarray:
     radius = neighbours(channels, radius).before
     padded = np.zeros((pixels, channels + 2 * radius), values.dtype)
     padded[:, radius : radius + channels] = values
-    run, size, total, done = padded.ravel(), 1, None, 0
+    run, size, done = padded.ravel(), 1, 0
+    total = run[:0]
     while True:
         if (2 * radius + 1) & size:  # run[i] is the sum of `size` values from i on, total[i] that of `done`
-            total = run if total is None else total[: len(run) - done] + run[done:]
+            total = total[: len(run) - done] + run[done:] if done else run
             done += size
         if 2 * size > 2 * radius + 1:
             break

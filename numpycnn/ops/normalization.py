@@ -4,6 +4,8 @@ It brings each channel to mean 0 and variance 1 over all images and pixels, then
 Whatever the dtype of the arrays, statistics and everything between are never narrower than float32.
 """
 
+from typing import Any
+
 import numpy as np
 
 from numpycnn.ops.arguments import accumulator, check_shape, fail, floating, ieee
@@ -218,7 +220,7 @@ def _through_statistics(dy, x, mean, inverse, gamma, dgamma, dbeta) -> np.ndarra
     return by.made(piece, x.shape, x.dtype)
 
 
-def inverse_deviation(variance, epsilon, dtype=np.float64) -> np.ndarray:
+def inverse_deviation(variance, epsilon, dtype: Any = np.float64) -> np.ndarray:
     """1 / sqrt(variance + epsilon); of a few numbers in float64, so that what they scale is rounded once."""
     with np.errstate(divide="ignore"):  # variance and epsilon both 0: the infinity is the answer
         return 1 / np.sqrt(variance.astype(dtype, copy=False) + float(epsilon))
