@@ -19,6 +19,7 @@ CORE = {"ops", "layers", "models"}
 FEATURES = {"plots", "training", "verification", "keras_io", "counting", "detection", "segmentation", "data"}
 ABOVE = {
     "explanations": {*CORE, "detection", "plots"},
+    "report": {*CORE, "counting"},
     "testing": {"ops", "detection", "verification"},
     "traps": {*CORE, "counting", "detection", "segmentation", "training", "verification"},
 }

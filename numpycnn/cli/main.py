@@ -11,6 +11,7 @@ from numpycnn.cli.doctor import doctor
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.explain import explain
 from numpycnn.cli.predict import predict
+from numpycnn.cli.report import report
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
@@ -27,6 +28,7 @@ app.command("verify")(verify)
 app.command("predict")(predict)
 app.command("check")(check)
 app.command("explain")(explain)
+app.command("report")(report)
 app.command("traps")(traps)
 app.command("doctor")(doctor)
 

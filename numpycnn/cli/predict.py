@@ -12,7 +12,7 @@ from numpycnn.cli.tables import print_table, shape_text
 from numpycnn.cli.targets import resolve_model, sizes
 from numpycnn.models import Model
 
-__all__ = ["predict"]
+__all__ = ["predict", "read_labels"]
 
 
 def predict(
@@ -55,7 +55,7 @@ def predict(
     if out is not None:
         with usable(OSError, about=str(out)):
             np.save(out, y)
-    words = _labels(labels, y.shape[-1])
+    words = read_labels(labels, y.shape[-1])
     rows = [_row(name, scores, top, words) for name, scores in zip(names, y, strict=True)]
     if as_json:
         typer.echo(json.dumps({"model": target, "output_shape": y.shape[1:], "inputs": rows}, indent=2))
@@ -80,7 +80,8 @@ def _read(path: Path, model: Model, preprocessing: str) -> np.ndarray:
     return x if shape[2] == 3 else x.mean(axis=-1, keepdims=True)
 
 
-def _labels(path: Path | None, classes: int) -> list[str]:
+def read_labels(path: Path | None, classes: int) -> list[str]:
+    """The name of each class, from a file with a line for each; empty names without a file."""
     if path is None:
         return [""] * classes
     with usable(OSError, UnicodeDecodeError, about=str(path)):

@@ -4,7 +4,8 @@ How their loops run is in depthwise_passes.py.
 """
 
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee
-from numpycnn.ops.conv import check_bias, conv2d, conv2d_backward, sum_per_channel
+from numpycnn.ops.conv import check_bias, conv2d, conv2d_backward
+from numpycnn.ops.correlation import sum_per_channel
 from numpycnn.ops.depthwise_passes import depthwise, depthwise_to_input, depthwise_to_kernel
 from numpycnn.ops.windows import Window, sliding_window
 

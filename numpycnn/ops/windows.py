@@ -225,10 +225,10 @@ def _transposed_axis(op, name, size, kernel, stride, dilation, padding, added) -
     return Axis(output, kernel, stride, dilation, before, after, size)
 
 
-def blocks(window: Window, batch: int, window_bytes: int) -> Iterator[Block]:
-    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most BLOCK_BYTES together."""
+def blocks(window: Window, batch: int, window_bytes: int, times: int = 1) -> Iterator[Block]:
+    """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most `times` BLOCK_BYTES together."""
     height, width = window.output_shape
-    budget = max(1, BLOCK_BYTES // max(1, window_bytes))
+    budget = max(1, times * BLOCK_BYTES // max(1, window_bytes))
     columns = _even(width, budget)
     rows = _even(height, budget // columns)
     images = _even(batch, budget // (columns * rows))
@@ -294,7 +294,11 @@ def padded_pixels(x: np.ndarray, window: Window, block: Block, fill: float = 0) 
     inside = x[block.images, cuts[0], cuts[1]]
     if not any(map(any, pads)):
         return inside
-    return np.pad(inside, ((0, 0), *pads, (0, 0)), constant_values=fill)
+    (top, bottom), (left, right) = pads
+    batch, height, width, channels = inside.shape
+    padded = np.full((batch, top + height + bottom, left + width + right, channels), fill, x.dtype)
+    padded[:, top : top + height, left : left + width] = inside
+    return padded
 
 
 def add_tap(dx: np.ndarray, values: np.ndarray, window: Window, block: Block, a: int, b: int) -> None:
