@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.threads import MOST, each, hands
-from numpycnn.ops.windows import Axis, Block, Window, add_tap, blocks, padded_pixels, window_view
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Block, Window, add_tap, blocks, padded_pixels, window_view
 
 ROW = 2**13
 """The most numbers in a row of the repeated kernel, but for more filters than that."""
@@ -157,6 +157,8 @@ def _turned(axis: Axis) -> Axis:
 
 
 def _blocks(window, y, threads: int | None = None) -> list[Block]:
-    """Blocks of which all threads together hold about three arrays of the size of their outputs."""
+    """Blocks as large as two threads may hold: of few rows, the pixels around them are several times their outputs."""
     threads = hands() if threads is None else threads
-    return list(blocks(window, len(y), 3 * max(1, threads // 2) * y.shape[3] * accumulator(y.dtype).itemsize))
+    pixel = y.shape[3] * accumulator(y.dtype).itemsize
+    held = 3 if 8 * window.columns.output * pixel > BLOCK_BYTES else 1
+    return list(blocks(window, len(y), max(1, threads // 2) * held * pixel))
