@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.threads import MOST, each, hands
+from numpycnn.ops.threads import LEAST_BYTES, MOST, each, hands
 from numpycnn.ops.windows import BLOCK_BYTES, Axis, Block, Window, add_tap, blocks, padded_pixels, window_view
 
 ROW = 2**13
@@ -157,8 +157,9 @@ def _turned(axis: Axis) -> Axis:
 
 
 def _blocks(window, y, threads: int | None = None) -> list[Block]:
-    """Blocks as large as two threads may hold: of few rows, the pixels around them are several times their outputs."""
+    """Blocks that stay in cache; larger ones for threads, but of few rows the pixels are several times the outputs."""
     threads = hands() if threads is None else threads
     pixel = y.shape[3] * accumulator(y.dtype).itemsize
-    held = 3 if 8 * window.columns.output * pixel > BLOCK_BYTES else 1
+    shared = 2 * y.size // max(1, y.shape[3]) * pixel >= LEAST_BYTES
+    held = 1 if shared and 8 * window.columns.output * pixel <= BLOCK_BYTES else 3
     return list(blocks(window, len(y), max(1, threads // 2) * held * pixel))
