@@ -11,6 +11,7 @@ from numpycnn.cli.errors import Commands
 from numpycnn.cli.explain import explain
 from numpycnn.cli.predict import predict
 from numpycnn.cli.report import report
+from numpycnn.cli.train import train
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
+app.command("train")(train)
 app.command("check")(check)
 app.command("explain")(explain)
 app.command("report")(report)
