@@ -1,7 +1,7 @@
 """Pictures of plain arrays. Needs matplotlib (the extra `plots`), which is imported when a picture is made."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     from numpycnn.counting import Count, Timeline
 
-__all__ = ["boxes_in_pictures", "class_maps", "course_of_memory", "curves", "feature_maps", "precision_recall"]
+__all__ = [
+    "boxes_in_pictures",
+    "class_maps",
+    "course_of_memory",
+    "curves",
+    "feature_maps",
+    "precision_recall",
+    "training_curves",
+]
 
 
 def feature_maps(maps, *, images=None, titles: Sequence[str] | None = None, path=None) -> "Figure":
@@ -187,6 +195,30 @@ def course_of_memory(counted: "Count", timeline: "Timeline", *, path=None) -> "F
         axis.bar(range(len(values)), [float(value) for value in values], width=1.0, color="tab:gray")
         axis.set(ylabel=name, xlim=(-0.5, max(len(values) - 0.5, 0.5)))
     others[-1].set(xlabel="layers in the order of the model")
+    return _saved(figure, path)
+
+
+def training_curves(history: Sequence[dict[str, Any]], *, path=None) -> "Figure":
+    """A panel for each figure of a training run over its epochs, what is trained on and what is validated on together.
+
+    Args: history: a dict for each epoch, as training.Trained.history: val_loss goes with loss, and so on.
+        path: a file to save the picture in, its format taken from the name; or None.
+
+    Returns: the figure.   Raises: ValueError without an epoch; ImportError where matplotlib is not installed.
+    """
+    if not history:
+        fail("training_curves", "there must be at least one epoch", history=history)
+    names = [name for name in history[0] if name != "epoch" and not name.startswith("val_")]
+    figure = new_figure("training_curves", figsize=(4 * len(names), 3.2))
+    epochs = [row["epoch"] for row in history]
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for key, label in ((name, "train"), (f"val_{name}", "validation")):
+            if key in history[0]:
+                axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
+        axes.set(title=name.replace("_", " "), xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend()
     return _saved(figure, path)
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 import numpycnn.ops
 from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d
+from numpycnn.ops.correlation import by_taps
+from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
 from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
 from reference_tests.library import brute_force
@@ -85,3 +87,28 @@ def test_separable_is_depthwise_then_pointwise():
     np.testing.assert_array_equal(
         separable_conv2d(x, depthwise, pointwise, strides=2, padding="same"), between @ pointwise[0, 0]
     )
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("kernel_size", [(1, 1), (3, 2)])
+@pytest.mark.parametrize("strides", [1, 2, (3, 1)])
+@pytest.mark.parametrize("pixels", [5, 70])
+def test_blocks_of_columns_against_the_definition(groups, kernel_size, strides, pixels):
+    """At sizes of one block and of several (a block is 4 MiB), in integers to the bit."""
+    rng = np.random.default_rng(pixels)
+    x = rng.integers(-4, 5, (3, pixels, pixels + 1, 24)).astype(np.float32)
+    kernel = rng.integers(-4, 5, (*kernel_size, 24 // groups, 10)).astype(np.float32)
+    bias = rng.integers(-4, 5, 10).astype(np.float32)
+    window = sliding_window("test", x.shape[1:3], kernel_size, strides=strides, padding="same")
+    expected = by_taps(x, kernel, bias, window, groups)
+    np.testing.assert_array_equal(conv2d(x, kernel, bias, strides=strides, padding="same", groups=groups), expected)
+
+
+def test_the_same_call_gives_the_same_bits():
+    rng = np.random.default_rng(4)
+    x, kernel = rng.standard_normal((2, 40, 41, 32), np.float32), rng.standard_normal((3, 3, 32, 24), np.float32)
+    y = conv2d(x, kernel, padding="same")
+    first, second = ([y, *conv2d_backward(y, x, kernel, padding="same")] for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert a.tobytes() == b.tobytes()
+    assert y.tobytes() == conv2d(x, kernel, padding="same").tobytes()

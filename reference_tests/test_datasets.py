@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpycnn.data import held_out, load_dataset, published, read_idx
+from numpycnn.data import held_out, load_dataset, published, read_idx, resize_pictures
 from numpycnn.data.published import IDX_FILES, PUBLISHED
 
 CODES = {"u1": 0x08, "i1": 0x09, ">i2": 0x0B, ">i4": 0x0C, ">f4": 0x0D, ">f8": 0x0E}
@@ -236,11 +236,28 @@ def test_npz_that_is_damaged(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+def test_pictures_are_resized_and_gray_ones_repeated_as_they_are_asked_for():
+    plain, data = load_dataset("digits"), load_dataset("digits", size=(11, 9), channels=3, resizing="pad")
+    x, y = data.train.batch([5, 2])
+    assert (data.shape, x.shape, x.dtype) == ((11, 9, 3), (2, 11, 9, 3), np.float32)
+    resized = resize_pictures(plain.train.batch([5, 2])[0], (11, 9), resizing="pad")
+    np.testing.assert_array_equal(x, np.repeat(resized, 3, axis=3))
+    np.testing.assert_array_equal(y, plain.train.y[[5, 2]])
+    np.testing.assert_array_equal(data.train.take([7, 5]).batch([1])[0], x[:1])
+
+
 def test_what_is_no_data_set_at_all(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"'fashion' is no data set .*digits, fashion_mnist, mnist"):
+    with pytest.raises(
+        FileNotFoundError, match=r"'fashion' is no data set .*digits, fashion_mnist, mnist, cifar10, tf_flowers"
+    ):
         load_dataset("fashion")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         load_dataset(tmp_path / "none.npz")
+    for download in ("digits", "tf_flowers", str(tmp_path)):
+        with pytest.raises(ValueError, match="download goes with the name of a published data set"):
+            load_dataset(download, download=True)
+    with pytest.raises(ValueError, match="channels must be 1 or 3; got channels 2"):
+        load_dataset("digits", channels=2)
     with pytest.raises(ValueError, match="folder goes with the name of a published data set"):
         load_dataset("digits", folder=tmp_path)
     for validation in (1.0, 1797, -1):

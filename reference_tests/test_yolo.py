@@ -122,6 +122,12 @@ def test_a_score_is_objectness_times_class():
     np.testing.assert_allclose(yolo_v3_decode([outputs], [[[0.1, 0.1]]])[1][5], [0.6, 0.375])
 
 
+def test_row_43_a_score_must_be_above_the_threshold():
+    boxes = [[[0.2, 0.2, 0.1, 0.1], [0.8, 0.8, 0.1, 0.1]]]
+    (found,) = yolo_detections(boxes, [[[0.5, 0.25], [0.5001, 0.5]]])
+    assert (found["scores"].tolist(), found["classes"].tolist()) == ([0.5001], [0])
+
+
 def test_the_anchors_of_the_paper_are_shared_out_over_grids():
     """Of the nine, the largest three belong to the coarsest grid; each finds its own box."""
     pixels = YOLO_V3_ANCHORS.reshape(-1, 2) * 416

@@ -1,4 +1,4 @@
-"""A kernel written by hand, as for other hardware, held against numpycnn in a test of one's own: pytest docs/examples"""
+"""A kernel written by hand, for other hardware, held against numpycnn in a test: pytest docs/examples"""
 
 import numpy as np
 

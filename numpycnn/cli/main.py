@@ -7,10 +7,12 @@ import typer
 
 from numpycnn.cli.check import check
 from numpycnn.cli.count import count
+from numpycnn.cli.doctor import doctor
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.explain import explain
 from numpycnn.cli.predict import predict
 from numpycnn.cli.report import report
+from numpycnn.cli.train import train
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
@@ -25,10 +27,12 @@ app = typer.Typer(
 app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
+app.command("train")(train)
 app.command("check")(check)
 app.command("explain")(explain)
 app.command("report")(report)
 app.command("traps")(traps)
+app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -37,7 +37,7 @@ class Count:
     model: str
     batch_size: int
     dtype: str
-    optimizer: str | None
+    optimizer: str | int | None
     params: Parameters
     macs: int
     mac_convention: str
@@ -68,7 +68,7 @@ def count(
     *,
     batch_size: int = 1,
     dtype: Any = "float32",
-    optimizer: str | None = None,
+    optimizer: str | int | None = None,
     freeze: str | None = None,
 ) -> Count:
     """Count a model's parameters, its multiply-accumulates (MACs) and its memory.
@@ -81,7 +81,8 @@ def count(
         batch_size: examples at a time; parameters and MACs do not depend on it.
         dtype: of every number: float16, bfloat16, float32 or float64; or mixed_float16, mixed_bfloat16, where weights,
             gradients, what the optimizer keeps and statistics are float32.
-        optimizer: None or "sgd", "momentum", "rmsprop", "adam", "adamw", "nadam".
+        optimizer: None or "sgd", "momentum", "rmsprop", "adam", "adamw", "nadam"; or how many values an optimizer keeps
+            for each trainable parameter.
         freeze: "base", as if all layers but the last with weights had trainable=False, or the name of a layer up to
             which they have; None: as they are.
 

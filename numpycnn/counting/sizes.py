@@ -101,11 +101,15 @@ def sized(model, *, batch_size=1, dtype="float32", optimizer=None, freeze=None) 
     if is_open(*(tensor.shape for tensor in model.inputs)):
         rule = "every size of the input must be known; fix the open ones with model.with_input_shapes(...) or --input"
         fail("count", rule, input_shapes=tuple(tensor.shape for tensor in model.inputs))
-    if optimizer is not None and optimizer not in OPTIMIZER_SLOTS:
+    if isinstance(optimizer, int):
+        slots = integer("count", "optimizer", optimizer, least=0)
+    elif optimizer is None or optimizer in OPTIMIZER_SLOTS:
+        slots = 0 if optimizer is None else OPTIMIZER_SLOTS[optimizer]
+    else:
         fail("count", f"optimizer must be one of {', '.join(OPTIMIZER_SLOTS)} or None", optimizer=optimizer)
     batch_size, item = integer("count", "batch_size", batch_size), DTYPES[dtype_name(dtype)]
     graph = flat_graph(model) if freeze is None else frozen(model, freeze)
-    return Sizes(graph, batch_size, item, 0 if optimizer is None else OPTIMIZER_SLOTS[optimizer])
+    return Sizes(graph, batch_size, item, slots)
 
 
 def dtype_name(dtype) -> str:

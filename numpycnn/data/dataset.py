@@ -2,14 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from numpycnn.data.resizing import resize_pictures
 from numpycnn.ops.arguments import fail, integer
 
-__all__ = ["Arrays", "Dataset", "Split", "held_out"]
+__all__ = ["Arrays", "Dataset", "Fitted", "Split", "held_out"]
 
 
 class Split(ABC):
@@ -65,6 +66,37 @@ class Arrays(Split):
 
 
 @dataclass(frozen=True, eq=False)
+class Fitted(Split):
+    """The examples of another split, resized as they are asked for, and gray ones repeated for three channels."""
+
+    split: Split
+    size: tuple[int, int]
+    channels: int
+    resizing: str = "crop"
+
+    @property
+    def y(self) -> np.ndarray:  # type: ignore[override]
+        return self.split.y
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.size, self.channels)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.split.dtype
+
+    def batch(self, indices) -> tuple[np.ndarray, np.ndarray]:
+        x, y = self.split.batch(indices)
+        x = x if x.dtype == np.uint8 else x.astype(np.float32)
+        x = resize_pictures(x, self.size, resizing=self.resizing)
+        return np.repeat(x, self.channels // x.shape[3], axis=3), y
+
+    def take(self, indices) -> "Fitted":
+        return replace(self, split=self.split.take(indices))
+
+
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Three splits under one name; class number i is called class_names[i]. `source` says where it was found."""
 
@@ -81,6 +113,21 @@ class Dataset:
 
     def splits(self) -> dict[str, Split]:
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def fitted(data: Dataset, size: tuple[int, int] | None, channels: int | None, resizing: str) -> Dataset:
+    """The same data set with pictures of this size and number of channels; None leaves either as it is.
+
+    Raises: ValueError for colours that would have to be made gray.
+    """
+    height, width, own = data.shape
+    size, channels = size or (height, width), channels or own
+    if data.shape == (*size, channels):
+        return data
+    if own not in (1, channels):
+        fail("load_dataset", f"{data.name} has {own} channels, which cannot be made", channels=channels)
+    splits = {name: Fitted(split, size, channels, resizing) for name, split in data.splits().items()}
+    return replace(data, **splits)
 
 
 def held_out(y, part: float | int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -75,16 +75,21 @@ def _checked(image: Any) -> np.ndarray:
     return image
 
 
-def read_picture(op: str, path: Path) -> np.ndarray:
-    """uint8 (height, width, 3), turned as the camera was held."""
+def read_picture(op: str, source: Any, name: str = "", *, gray: bool = False) -> np.ndarray:
+    """uint8 (height, width, 3), or 1 for gray, turned as the camera was held.
+
+    source: a path or an open file; name: what errors call it, by default the path.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if not path.is_file():
-        raise FileNotFoundError(f"{op}: there is no file {path}.")
+    name = name or str(source)
+    if isinstance(source, Path) and not source.is_file():
+        raise FileNotFoundError(f"{op}: there is no file {name}.")
     try:
-        with Image.open(path) as picture:
-            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        with Image.open(source) as picture:
+            pixels = np.array(ImageOps.exif_transpose(picture).convert("L" if gray else "RGB"))
+            return pixels[..., None] if gray else pixels
     except UnidentifiedImageError:
-        raise ValueError(f"{op}: {path} is in no picture format that Pillow knows.") from None
+        raise ValueError(f"{op}: {name} is in no picture format that Pillow knows.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{op}: {path} cannot be read as a picture: {error}.") from error
+        raise ValueError(f"{op}: {name} cannot be read as a picture: {error}.") from error

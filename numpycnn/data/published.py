@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from numpycnn.data.cifar import batches_folder, read_cifar10
 from numpycnn.data.dataset import images_of, labels_of
 from numpycnn.data.idx import parse_idx, read_bytes
 from numpycnn.ops.arguments import fail
@@ -22,6 +23,7 @@ IDX_FILES = {
     "x_test": "t10k-images-idx3-ubyte",
     "y_test": "t10k-labels-idx1-ubyte",
 }
+MNIST_NPZ = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 KERAS_STORE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 
@@ -31,24 +33,24 @@ class Published:
 
     Args:
         title: for people; class_names: by class number; counts: of images to train and to test.
-        cache: the folder or file of it within Keras's own folder of data sets.
-        sha256: of each file's content, unpacked, by the file's name.
-        downloads: what is fetched when that is asked for: {file below Keras's folder: address}.
+        cache: its folders or files within Keras's own folder of data sets, in the order in which they are looked for.
+        sha256: of each file's content, unpacked, by the file's name; those of CIFAR-10 are in `cifar`.
+        downloads: what is fetched when that is asked for: {file below Keras's folder: (address, sha256 or None)}.
         packages: folders that a package of the operating system puts it into; hint: the command that installs it.
     """
 
     title: str
     class_names: tuple[str, ...]
-    cache: str
+    cache: tuple[str, ...]
     counts: tuple[int, int]
     sha256: dict[str, str]
-    downloads: dict[str, str]
+    downloads: dict[str, tuple[str, str | None]]
     packages: tuple[str, ...] = ()
     hint: str = ""
 
     def places(self) -> list[Path]:
         """Where it is looked for, in this order."""
-        return [keras_datasets() / self.cache, *map(Path, self.packages)]
+        return [*(keras_datasets() / cache for cache in self.cache), *map(Path, self.packages)]
 
 
 def keras_datasets() -> Path:
@@ -64,7 +66,7 @@ PUBLISHED = {
     "fashion_mnist": Published(
         "Fashion-MNIST: 28x28 gray pictures of clothes (Xiao, Rasul & Vollgraf, arXiv:1708.07747)",
         ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-        cache="fashion-mnist",
+        cache=("fashion-mnist",),
         counts=(60_000, 10_000),
         sha256=_idx_hashes(
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -72,17 +74,17 @@ PUBLISHED = {
             "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
             "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ),
-        downloads={f"fashion-mnist/{name}.gz": f"{KERAS_STORE}{name}.gz" for name in IDX_FILES.values()},
+        downloads={f"fashion-mnist/{name}.gz": (f"{KERAS_STORE}{name}.gz", None) for name in IDX_FILES.values()},
         packages=("/usr/share/datasets/fashion-mnist",),
         hint="on Debian and Ubuntu, apt install dataset-fashion-mnist",
     ),
     "mnist": Published(
         "MNIST: 28x28 gray pictures of handwritten digits (LeCun, Cortes & Burges)",
         tuple("0123456789"),
-        cache="mnist.npz",
+        cache=("mnist.npz",),
         counts=(60_000, 10_000),
         sha256={
-            "mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+            "mnist.npz": MNIST_NPZ,
             **_idx_hashes(
                 "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
                 "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -90,7 +92,20 @@ PUBLISHED = {
                 "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
             ),
         },
-        downloads={"mnist.npz": f"{KERAS_STORE}mnist.npz"},
+        downloads={"mnist.npz": (f"{KERAS_STORE}mnist.npz", MNIST_NPZ)},
+    ),
+    "cifar10": Published(
+        "CIFAR-10: 32x32 colour pictures of things and animals (Krizhevsky, 2009)",
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        cache=("cifar-10-batches-py-target", "cifar-10-batches-py"),
+        counts=(50_000, 10_000),
+        sha256={},
+        downloads={
+            "cifar-10-batches-py.tar.gz": (
+                "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+                "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            )
+        },
     ),
 }
 
@@ -101,13 +116,20 @@ def read_published(name: str, place: Path) -> Parts:
     Raises: ValueError where a file is not the published one; FileNotFoundError where one is missing.
     """
     known = PUBLISHED[name]
+    if batches := batches_folder(place):
+        return checked_parts(read_cifar10(batches))
     if place.suffix == ".npz":
         _same(known, place, place.name, place.read_bytes())
         with np.load(place, allow_pickle=False) as file:
-            parts = {key: file[key] for key in IDX_FILES}
-    else:
-        parts = read_idx_folder(place, known)
-    return parts
+            return checked_parts({key: file[key] for key in IDX_FILES})
+    return read_idx_folder(place, known)
+
+
+def holds(name: str, place: Path) -> bool:
+    """Whether the files of a published data set are here, whatever is in them."""
+    if name == "cifar10":
+        return batches_folder(place) is not None
+    return place.is_file() or holds_idx(place)
 
 
 def holds_idx(folder: Path) -> bool:

@@ -41,17 +41,22 @@ def to_keras(model: Model):
 def keras_form(model: Model, name: str | None = None, dtype: str | None = None, *, dropout: bool = True) -> KerasForm:
     """Build `model` in Keras and copy its weights; nested models become nested Keras models of the same dtype.
 
+    dtype: of Keras, in place of the model's own; of a mixed policy the inputs are float32, and so is what the layers at
+        the outputs compute, as Keras advises.
     dropout: False builds every layer with a `rate` with rate 0, for runs that are compared in training.
     """
     keras = import_keras()
     dtype = dtype or str(model.dtype)
     tensors: dict[Tensor, Any] = {}
     layers: dict[Layer, Any] = {}
+    whole = "float32" if dtype.startswith("mixed_") else dtype
     for tensor in model.inputs:
-        tensors[tensor] = keras.Input(tensor.shape, dtype=dtype, name=model.names.get(tensor.node.layer))
+        tensors[tensor] = keras.Input(tensor.shape, dtype=whole, name=model.names.get(tensor.node.layer))
+    ends = {tensor.node.layer for tensor in model.outputs}
     for node in model.nodes:
         if node.layer not in layers:
-            layers[node.layer] = _keras_layer(node.layer, model.names[node.layer], dtype, dropout)
+            own = whole if node.layer in ends else dtype
+            layers[node.layer] = _keras_layer(node.layer, model.names[node.layer], own, dropout)
         inputs = [tensors[tensor] for tensor in node.inputs]
         outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs)
         tensors.update(zip(node.outputs, outputs if isinstance(outputs, list | tuple) else [outputs], strict=True))

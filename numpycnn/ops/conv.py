@@ -1,22 +1,16 @@
-"""Convolutions, which are cross-correlations here as in every framework: ordinary, depthwise, separable.
+"""Convolution, which is a cross-correlation here as in every framework; the depthwise one is in depthwise.py.
 
-Each is a window view and one contraction, made block by block so that the windows that exist at one time stay
-within `windows.BLOCK_BYTES`. The three contractions of ordinary convolution (with the kernel, back to the input,
-back to the kernel) also serve transposed convolution, which is the second of them read forwards.
+Here are the definition and the rules; `ops.correlation` has its contractions (with the kernel, back to the input, back
+to the kernel) and the choice between the ways to compute them.
 """
 
-import numpy as np
-
-from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee, integer
-from numpycnn.ops.windows import Window, add_tap, blocks, sliding_window, window_view
+from numpycnn.ops.arguments import IMAGES, check_rank, check_shape, fail, floating, ieee, integer
+from numpycnn.ops.correlation import correlate, correlate_to_input, correlate_to_kernel, sum_per_channel
+from numpycnn.ops.windows import Window, sliding_window
 
 __all__ = [
     "conv2d",
     "conv2d_backward",
-    "depthwise_conv2d",
-    "depthwise_conv2d_backward",
-    "separable_conv2d",
-    "separable_conv2d_backward",
 ]
 
 
@@ -42,6 +36,7 @@ def conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1,
 
     Source: tf.nn.conv2d; Dumoulin & Visin, arXiv:1603.07285.
 
+    >>> import numpy as np
     >>> conv2d(np.ones((1, 5, 4, 3)), np.ones((3, 2, 3, 7))).shape
     (1, 3, 3, 7)
     """
@@ -60,6 +55,7 @@ def conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=
 
     Args: dy of the output's shape; the others as in `conv2d`.   Returns: dx, dkernel, dbias.
 
+    >>> import numpy as np
     >>> [d.shape for d in conv2d_backward(np.ones((1, 3, 3, 7)), np.ones((1, 5, 4, 3)), np.ones((3, 2, 3, 7)))]
     [(1, 5, 4, 3), (3, 2, 3, 7), (7,)]
     """
@@ -71,189 +67,6 @@ def conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=
         correlate_to_kernel(dy, x, kernel.shape, window, groups),
         sum_per_channel(dy),
     )
-
-
-@ieee
-def depthwise_conv2d(x, kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1):
-    """Cross-correlate each channel with kernels of its own.
-
-    y[n,i,j,c*M + m] = bias[c*M + m] + sum over a,b of x_pad[n, i*sh + a*dh, j*sw + b*dw, c] * kernel[a,b,c,m]
-
-    Args: x (batch, height, width, C); kernel (kh, kw, C, M), M the depth multiplier; bias (C*M,) or None; the rest
-        as in `conv2d`.
-
-    Returns: (batch, out_height, out_width, C*M).   Raises: as `conv2d`.   Source: tf.nn.depthwise_conv2d.
-
-    >>> depthwise_conv2d(np.ones((1, 5, 4, 3)), np.ones((3, 2, 3, 2))).shape
-    (1, 3, 3, 6)
-    """
-    x, kernel, bias = floating("depthwise_conv2d", x=x, kernel=kernel, bias=bias)
-    window = depthwise_window("depthwise_conv2d", x, kernel, bias, strides, padding, dilation_rate)
-    dtype, (channels, multiplier) = accumulator(x.dtype), kernel.shape[2:]
-    y = np.empty((len(x), *window.output_shape, channels * multiplier), x.dtype)
-    for block in _depthwise_blocks(window, x, kernel):
-        windows = window_view(x, window, block)
-        total = np.zeros((*windows.shape[:3], channels, multiplier), dtype)
-        for a, b in window.taps:
-            total += windows[:, :, :, a, b, :, None].astype(dtype, copy=False) * kernel[a, b]
-        total = total.reshape(*total.shape[:3], -1)
-        y[block] = total if bias is None else total + bias
-    return y
-
-
-@ieee
-def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dilation_rate=1):
-    """The gradients of a loss through `depthwise_conv2d`.   Returns: dx, dkernel, dbias."""
-    op = "depthwise_conv2d_backward"
-    dy, x, kernel = floating(op, dy=dy, x=x, kernel=kernel)
-    window = depthwise_window(op, x, kernel, None, strides, padding, dilation_rate)
-    channels, multiplier = kernel.shape[2:]
-    check_shape(op, (len(x), *window.output_shape, channels * multiplier), "the shape of the output", dy=dy)
-    dtype = accumulator(x.dtype)
-    dx, dkernel = np.zeros(x.shape, dtype), np.zeros(kernel.shape, dtype)
-    dy_by_input = dy.reshape(*dy.shape[:3], channels, multiplier)
-    for block in _depthwise_blocks(window, x, kernel):
-        windows, dy_block = window_view(x, window, block), dy_by_input[block].astype(dtype, copy=False)
-        for a, b in window.taps:
-            add_tap(dx, (dy_block * kernel[a, b]).sum(axis=-1), window, block, a, b)
-            dkernel[a, b] += np.einsum("nijc,nijcm->cm", windows[:, :, :, a, b].astype(dtype, copy=False), dy_block)
-    return dx.astype(x.dtype, copy=False), dkernel.astype(x.dtype, copy=False), sum_per_channel(dy)
-
-
-@ieee
-def separable_conv2d(x, depthwise_kernel, pointwise_kernel, bias=None, *, strides=1, padding="valid", dilation_rate=1):
-    """A depthwise convolution that looks around, then a 1x1 convolution that mixes the channels.
-
-    y = conv2d(depthwise_conv2d(x, depthwise_kernel, strides, padding, dilation_rate), pointwise_kernel, bias)
-
-    Args: x (batch, height, width, C); depthwise_kernel (kh, kw, C, M); pointwise_kernel (1, 1, C*M, O); bias (O,).
-
-    Returns: (batch, out_height, out_width, O).   Raises: as `conv2d`.
-    Source: tf.nn.separable_conv2d; Chollet, arXiv:1610.02357.
-
-    >>> separable_conv2d(np.ones((1, 5, 4, 3)), np.ones((3, 2, 3, 2)), np.ones((1, 1, 6, 7))).shape
-    (1, 3, 3, 7)
-    """
-    op = "separable_conv2d"
-    x, depthwise_kernel, pointwise_kernel, bias = floating(
-        op, x=x, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel, bias=bias
-    )
-    geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry)
-    wide = x.astype(accumulator(x.dtype), copy=False)
-    between = depthwise_conv2d(wide, depthwise_kernel, **geometry)
-    return conv2d(between, pointwise_kernel, bias).astype(x.dtype, copy=False)
-
-
-@ieee
-def separable_conv2d_backward(
-    dy, x, depthwise_kernel, pointwise_kernel, *, strides=1, padding="valid", dilation_rate=1
-):
-    """The gradients of a loss through `separable_conv2d`.
-
-    Returns: dx, ddepthwise_kernel, dpointwise_kernel, dbias. The values between the two steps are computed again.
-    """
-    op = "separable_conv2d_backward"
-    dy, x, depthwise_kernel, pointwise_kernel = floating(
-        op, dy=dy, x=x, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel
-    )
-    geometry = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    window = separable_window(op, x, depthwise_kernel, pointwise_kernel, None, **geometry)
-    check_shape(op, (len(x), *window.output_shape, pointwise_kernel.shape[3]), "the shape of the output", dy=dy)
-    wide = x.astype(accumulator(x.dtype), copy=False)
-    between = depthwise_conv2d(wide, depthwise_kernel, **geometry)
-    dbetween, dpointwise, dbias = conv2d_backward(dy, between, pointwise_kernel)
-    dx, ddepthwise, _ = depthwise_conv2d_backward(dbetween, wide, depthwise_kernel, **geometry)
-    return tuple(d.astype(x.dtype, copy=False) for d in (dx, ddepthwise, dpointwise, dbias))
-
-
-# The three contractions of a convolution over already checked arguments.
-
-
-def correlate(x, kernel, bias, window: Window, groups) -> np.ndarray:
-    """Images to outputs: every window times the kernel."""
-    y = np.empty((len(x), *window.output_shape, kernel.shape[3]), x.dtype)
-    matrix = _kernel_matrix(kernel, groups)
-    for block in _conv_blocks(window, x.shape, matrix):
-        total = _ungroup(_columns(x, window, block, groups) @ matrix, y[block].shape)
-        y[block] = total if bias is None else total + bias
-    return y
-
-
-def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
-    """Outputs back to images: each output spreads, times the kernel, over the pixels of its window."""
-    shape = (len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups)
-    matrix = _kernel_matrix(kernel, groups)
-    dx = np.zeros(shape, matrix.dtype)
-    for block in _conv_blocks(window, shape, matrix):
-        flat = _ungroup_taps(_group(dy[block], groups, matrix.dtype) @ matrix.transpose(0, 2, 1), window)
-        windows = flat.reshape(*dy[block].shape[:3], len(window.taps), shape[3])
-        for k, (a, b) in enumerate(window.taps):
-            add_tap(dx, windows[:, :, :, k], window, block, a, b)
-    return dx.astype(dy.dtype, copy=False)
-
-
-def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarray:
-    """Outputs and images to the kernel: each tap sums pixel times output over all windows."""
-    *taps_and_channels, filters = kernel_shape
-    dmatrix = np.zeros((groups, np.prod(taps_and_channels), filters // groups), accumulator(x.dtype))
-    for block in _conv_blocks(window, x.shape, dmatrix):
-        columns = _columns(x, window, block, groups)
-        dmatrix += columns.transpose(0, 2, 1) @ _group(dy[block], groups, dmatrix.dtype)
-    dkernel = dmatrix.transpose(1, 0, 2).reshape(kernel_shape)
-    return dkernel.astype(x.dtype, copy=False)
-
-
-def sum_per_channel(dy) -> np.ndarray:
-    """The gradient of a bias: dy summed over every axis but the last, never narrower than float32."""
-    return dy.sum(axis=tuple(range(dy.ndim - 1)), dtype=accumulator(dy.dtype)).astype(dy.dtype, copy=False)
-
-
-def _kernel_matrix(kernel, groups):
-    """(kh, kw, C/g, O) -> (g, kh*kw*C/g, O/g)"""
-    length, filters = int(np.prod(kernel.shape[:3])), kernel.shape[3]
-    return (
-        kernel.reshape(length, groups, filters // groups)
-        .transpose(1, 0, 2)
-        .astype(accumulator(kernel.dtype), copy=False)
-    )
-
-
-def _columns(x, window, block, groups):
-    """The block's windows as rows of a matrix a group: (g, images*rows*columns, kh*kw*C/g)"""
-    windows = window_view(x, window, block)
-    count = int(np.prod(windows.shape[:3]))
-    taps, channels = len(window.taps), x.shape[3]
-    grouped = windows.reshape(count, taps, groups, channels // groups).transpose(2, 0, 1, 3)
-    return grouped.reshape(groups, count, taps * (channels // groups)).astype(accumulator(x.dtype), copy=False)
-
-
-def _group(y, groups, dtype):
-    """(images, rows, columns, O) -> (g, images*rows*columns, O/g)"""
-    count, filters = int(np.prod(y.shape[:3])), y.shape[3]
-    return y.reshape(count, groups, filters // groups).transpose(1, 0, 2).astype(dtype, copy=False)
-
-
-def _ungroup(y, shape):
-    """(g, images*rows*columns, O/g) -> (images, rows, columns, O)"""
-    return y.transpose(1, 0, 2).reshape(shape)
-
-
-def _ungroup_taps(columns, window):
-    """(g, count, kh*kw*C/g) -> (count, kh*kw, g, C/g)"""
-    groups, count, length = columns.shape
-    taps = len(window.taps)
-    return columns.reshape(groups, count, taps, length // taps).transpose(1, 2, 0, 3)
-
-
-def _conv_blocks(window, shape, matrix):
-    """Blocks whose windows of kh*kw*C values stay within the budget."""
-    return blocks(window, shape[0], len(window.taps) * shape[3] * matrix.itemsize)
-
-
-def _depthwise_blocks(window, x, kernel):
-    """Blocks whose outputs of C*M values, one array a tap, stay within the budget."""
-    return blocks(window, len(x), int(np.prod(kernel.shape[2:])) * accumulator(x.dtype).itemsize)
 
 
 # The rules.
@@ -279,30 +92,3 @@ def conv2d_window(op, x, kernel, bias, strides, padding, dilation_rate, groups) 
 def check_bias(op, filters, bias) -> None:
     if bias is not None:
         check_shape(op, (filters,), "one value for each filter", bias=bias)
-
-
-def depthwise_window(op, x, kernel, bias, strides, padding, dilation_rate) -> Window:
-    _check_depthwise(op, x, "kernel", kernel)
-    check_bias(op, kernel.shape[2] * kernel.shape[3], bias)
-    return sliding_window(
-        op, x.shape[1:3], kernel.shape[:2], strides=strides, padding=padding, dilation_rate=dilation_rate
-    )
-
-
-def separable_window(op, x, depthwise_kernel, pointwise_kernel, bias, **geometry) -> Window:
-    _check_depthwise(op, x, "depthwise_kernel", depthwise_kernel)
-    check_rank(op, "(1, 1, channels * multiplier, filters)", pointwise_kernel=pointwise_kernel)
-    channels, multiplier = depthwise_kernel.shape[2:]
-    if pointwise_kernel.shape[:3] != (1, 1, channels * multiplier):
-        rule = f"pointwise_kernel must be (1, 1, {channels} * {multiplier}, filters)"
-        fail(op, rule, depthwise_kernel=depthwise_kernel, pointwise_kernel=pointwise_kernel)
-    check_bias(op, pointwise_kernel.shape[3], bias)
-    return sliding_window(op, x.shape[1:3], depthwise_kernel.shape[:2], **geometry)
-
-
-def _check_depthwise(op, x, name, kernel) -> None:
-    check_rank(op, IMAGES, x=x)
-    check_rank(op, "(kernel_height, kernel_width, channels, multiplier)", **{name: kernel})
-    if x.shape[3] != kernel.shape[2]:
-        rule = f"x channels ({x.shape[3]}) must equal {name}.shape[2] ({kernel.shape[2]})"
-        fail(op, rule, x=x, **{name: kernel})

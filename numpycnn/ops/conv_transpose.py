@@ -1,7 +1,8 @@
 """Transposed convolution: the gradient of a convolution by its images, used to make images larger."""
 
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee, integer
-from numpycnn.ops.conv import check_bias, correlate, correlate_to_input, correlate_to_kernel, sum_per_channel
+from numpycnn.ops.conv import check_bias
+from numpycnn.ops.correlation import correlate, correlate_to_input, correlate_to_kernel, sum_per_channel
 from numpycnn.ops.windows import Window, transposed_window
 
 __all__ = ["conv2d_transpose", "conv2d_transpose_backward"]

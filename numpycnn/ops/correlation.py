@@ -1,0 +1,164 @@
+"""The three contractions of a convolution: the plain definition and the fast paths, over already checked arguments.
+
+    correlate             images to outputs: every window times the kernel
+    correlate_to_input    outputs back to images: each output spreads, times the kernel, over the pixels of its window
+    correlate_to_kernel   outputs and images to the kernel: each tap sums pixel times output over all windows
+
+Transposed convolution is the second of them read forwards. `by_taps` is the definition. What is computed with is
+`columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel is one matrix
+product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that matrix already.
+Groups are convolutions side by side. The second contraction is the first, over outputs instead of images, of the kernel
+turned round; with strides it is one for each place that a pixel can have between two windows.
+
+Measured and not better: one product a tap or a row of taps, accumulated; columns of a whole image, or of less than
+BLOCK_BYTES (see docs/benchmarks.md).
+"""
+
+from math import gcd, prod
+
+import numpy as np
+
+from numpycnn.ops.arguments import accumulator
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, blocks, window_view
+
+TIMES = 2
+"""Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
+
+REGROUPED_BYTES = 2 * BLOCK_BYTES
+"""The channels of a group are put side by side first where they take no more."""
+
+
+def by_taps(x, kernel, bias, window: Window, groups) -> np.ndarray:
+    """The definition: for every tap of the kernel, the pixels under it times its matrix of channels by filters."""
+    dtype, filters = accumulator(x.dtype), kernel.shape[3] // groups
+    y = np.zeros((len(x), *window.output_shape, kernel.shape[3]), dtype)
+    for g in range(groups):
+        own = slice(g * filters, (g + 1) * filters)
+        pixels = x[..., _channels(kernel, g)].astype(dtype, copy=False)
+        for a, b in window.taps:
+            (rows, pixel_rows), (columns, pixel_columns) = window.rows.tap(a), window.columns.tap(b)
+            y[:, rows, columns, own] += pixels[:, pixel_rows, pixel_columns] @ kernel[a, b, :, own]
+    return (y if bias is None else y + bias).astype(x.dtype, copy=False)
+
+
+def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
+    """Images (N, H, W, C) to outputs (N, h, w, O), written into y where it is given."""
+    wide = accumulator(x.dtype)
+    shape = (len(x), *window.output_shape, kernel.shape[3])
+    total = y if y is not None and y.dtype == wide else np.empty(shape, wide)
+    for pixels, own, group_kernel in _by_group(x, kernel, groups):
+        columns(pixels, group_kernel, window, total[..., own])
+    if bias is not None:
+        total += bias
+    if y is None or y is total:
+        return total.astype(x.dtype, copy=False)
+    y[...] = total
+    return y
+
+
+def columns(x, kernel, window: Window, y) -> None:
+    """Write the outputs of one group into y, block by block."""
+    matrix = kernel.reshape(prod(kernel.shape[:3]), kernel.shape[3]).astype(y.dtype, copy=False)
+    for block in _column_blocks(window, x):
+        windows, part = _columns(x, window, block), y[block]
+        if part.flags.c_contiguous:
+            np.matmul(windows, matrix, out=part.reshape(len(windows), y.shape[3]))
+        else:
+            part[...] = (windows @ matrix).reshape(part.shape)
+
+
+def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
+    """Outputs (N, h, w, O) to images (N, H, W, C): one correlation for each place between two windows.
+
+    Pixel p = r + s*u is seen by output i through tap a where i*s + a*d - before = p. For one remainder r these are
+    every (s/g)-th tap, and going to the next of them is going back d/g outputs, with g the common divisor of s and d:
+    a correlation over u of the outputs with those taps in reverse.
+    """
+    dx = np.empty((len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups), dy.dtype)
+    turned = _turned(kernel, groups)
+    for i, (row_taps, rows) in enumerate(_phases(window.rows)):
+        for j, (column_taps, cols) in enumerate(_phases(window.columns)):
+            phase = dx[:, i :: window.rows.stride, j :: window.columns.stride]
+            if not row_taps or not column_taps:
+                phase[...] = 0
+                continue
+            taps = turned[np.ix_(row_taps, column_taps)]
+            correlate(dy, taps, None, Window(rows, cols), groups, phase)
+    return dx
+
+
+def _phases(axis: Axis) -> list[tuple[list[int], Axis]]:
+    """For each remainder of a pixel by the stride: the taps that see it, the last first, and how they slide."""
+    found = []
+    for r in range(axis.stride):
+        taps = [a for a in range(axis.kernel) if (r + axis.before - a * axis.dilation) % axis.stride == 0]
+        step, pixels = axis.dilation // gcd(axis.dilation, axis.stride), max(0, -(-(axis.size - r) // axis.stride))
+        taps.reverse()
+        first = (r + axis.before - taps[0] * axis.dilation) // axis.stride if taps else 0
+        after = pixels - 1 + first + step * (len(taps) - 1) - (axis.output - 1)
+        found.append((taps, Axis(axis.output, len(taps), 1, step, -first, after, pixels)))
+    return found
+
+
+def _turned(kernel, groups) -> np.ndarray:
+    """(kh, kw, C/g, O) -> (kh, kw, O/g, C): channels and filters exchanged within each group."""
+    kh, kw, channels, filters = kernel.shape
+    split = kernel.reshape(kh, kw, channels, groups, filters // groups)
+    return split.transpose(0, 1, 4, 3, 2).reshape(kh, kw, filters // groups, groups * channels)
+
+
+def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarray:
+    """Outputs (N, h, w, O) and images (N, H, W, C) to the kernel (kh, kw, C/g, O)."""
+    dkernel = np.zeros(kernel_shape, accumulator(x.dtype))
+    for pixels, own, part in _by_group(x, dkernel, groups):
+        outputs = dy[..., own]
+        filters = part.shape[-1]
+        total = np.zeros((prod(part.shape[:-1]), filters), part.dtype)
+        for block in _column_blocks(window, pixels, least=min(total.shape)):
+            windows = _columns(pixels, window, block)
+            total += windows.T @ outputs[block].reshape(len(windows), filters).astype(part.dtype, copy=False)
+        dkernel[..., own] = total.reshape(part.shape)
+    return dkernel.astype(x.dtype, copy=False)
+
+
+def sum_per_channel(dy) -> np.ndarray:
+    """The gradient of a bias: dy summed over every axis but the last, never narrower than float32.
+
+    Axis by axis: short sums round less than one long one.
+    """
+    total = dy.astype(accumulator(dy.dtype), copy=False)
+    while total.ndim > 1:
+        total = total.sum(axis=-2)
+    return total.astype(dy.dtype, copy=False)
+
+
+def _by_group(x, kernel, groups):
+    """For each group: its channels of x, which of the filters are its own, and its kernel."""
+    if groups == 1:
+        yield x, slice(None), kernel
+        return
+    filters = kernel.shape[3] // groups
+    for g in range(groups):
+        own = slice(g * filters, (g + 1) * filters)
+        pixels = x[..., _channels(kernel, g)]
+        yield np.ascontiguousarray(pixels) if pixels.nbytes <= REGROUPED_BYTES else pixels, own, kernel[..., own]
+
+
+def _channels(kernel, group) -> slice:
+    channels = kernel.shape[2]
+    return slice(group * channels, (group + 1) * channels)
+
+
+def _columns(x, window, block) -> np.ndarray:
+    """The block's windows as rows: (images*rows*columns, kh*kw*C); no copy where a window is a pixel."""
+    windows = window_view(x, window, block)
+    count = prod(windows.shape[:3])
+    return windows.reshape(count, prod(windows.shape[3:])).astype(accumulator(x.dtype), copy=False)
+
+
+def _column_blocks(window, x, least: int = 1):
+    """Blocks of columns within TIMES BLOCK_BYTES, or twice that to have at least so many rows."""
+    row_bytes = len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize
+    if all(axis[1:] == (1, 1, 1, 0, 0, axis.size) for axis in window) and x.flags.c_contiguous:
+        return blocks(window, len(x), 1, max(TIMES, -(-x.size // BLOCK_BYTES)))  # one block: x as it is
+    return blocks(window, len(x), row_bytes, 2 * TIMES if least * row_bytes > TIMES * BLOCK_BYTES else TIMES)
