@@ -1,7 +1,7 @@
 """Whole trainings, measured: test accuracy and seconds an epoch, with the machine they were measured on.
 
-    python -m benchmarks.training digits                               # NumPy, under a minute on two cores
-    python -m benchmarks.training fashion_mnist [--devices gpu]        # TensorFlow; about an hour on two busy cores
+    python -m benchmarks.training digits                               # NumPy
+    python -m benchmarks.training fashion_mnist [--devices gpu]        # TensorFlow
 
 Each prints its figures as JSON. The folder of the run (--out) keeps the rest; one that is there already is resumed.
 """
@@ -72,6 +72,7 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
         "resumed": resumed,
         "seconds_of_epochs": seconds,
         "seconds_in_all": round(time.perf_counter() - ends[0], 1),
+        "processor_seconds": round(time.process_time(), 1),
         "best_epoch": trained.best_epoch,
         **trained.test,
         "config": config.to_dict(),
