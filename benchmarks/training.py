@@ -1,6 +1,6 @@
 """Whole trainings, measured: test accuracy and seconds an epoch, with the machine they were measured on.
 
-    python -m benchmarks.training digits                               # NumPy
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.training digits        # NumPy
     python -m benchmarks.training fashion_mnist [--devices gpu]        # TensorFlow
 
 Each prints its figures as JSON. The folder of the run (--out) keeps the rest; one that is there already is resumed.
@@ -8,6 +8,7 @@ Each prints its figures as JSON. The folder of the run (--out) keeps the rest; o
 
 import argparse
 import json
+import os
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,7 +21,7 @@ from numpycnn.training import Adam, CosineDecay, Nadam, TrainingConfig, train
 from numpycnn.training.batches import steps_of
 from numpycnn.training.run_folder import environment
 
-EPOCHS = {"digits": 12, "fashion_mnist": 6}
+EPOCHS = {"digits": 8, "fashion_mnist": 6}
 
 
 def digits_network():
@@ -69,6 +70,8 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
         "network": model.name,
         "date": datetime.now(UTC).date().isoformat(),
         "environment": environment(config),
+        "threads": os.environ.get("OPENBLAS_NUM_THREADS"),
+        "load_average": os.getloadavg(),  # on a machine with other work seconds say little, processor_seconds more
         "resumed": resumed,
         "seconds_of_epochs": seconds,
         "seconds_in_all": round(time.perf_counter() - ends[0], 1),
