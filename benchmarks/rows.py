@@ -9,7 +9,7 @@ import numpy as np
 SIDES = ("numpycnn", "tensorflow", "gemm", "numpy-ml", "mygrad", "onnx")
 """The columns in their order: ours, TensorFlow, one matrix product of the same MACs, and the pure-NumPy peers."""
 
-FAMILIES = ("convolution", "depthwise", "pooling", "normalization", "networks", "detection")
+FAMILIES = ("convolution", "depthwise", "pooling", "normalization", "passes", "networks", "detection")
 """The modules of benchmarks.families, in the order of the table; each has ROWS."""
 
 

@@ -126,5 +126,6 @@ def test_the_two_headed_network_is_verified_like_every_model():
 def test_the_chapters_network():
     model = models.xception_localizer()
     assert [tensor.shape for tensor in model.outputs] == [(5,), (4,)]
+    assert (model.get_layer("class_output").activation, model.get_layer("box_output").activation) == ("softmax", None)
     parameters = sum(int(np.prod(spec.shape)) for spec in model.weight_specs().values())
     assert parameters == 22_910_480 - 2048 * 1000 - 1000 + 2048 * 9 + 9

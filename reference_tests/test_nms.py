@@ -71,6 +71,20 @@ def test_many_boxes_every_way(kind, spread, monkeypatch):
         np.testing.assert_array_equal(order[plain], tensorflows(boxes, scores, iou_threshold=threshold))
 
 
+@pytest.mark.parametrize("spread", [1, 40])
+@pytest.mark.parametrize("levels", [7, 1000, 10**6])
+@pytest.mark.parametrize("size", [0, 1, 5, 30])
+def test_few_of_many_are_found_among_the_best(spread, levels, size):
+    """Ties across the cut, and crowds in which the best do not suffice, as TensorFlow."""
+    rng = np.random.default_rng(11)
+    boxes = draw_boxes(rng, 3000, "clustered") + rng.uniform(0, 10 * spread, (3000, 1)).round().astype(np.float32)
+    scores = rng.integers(0, levels, 3000).astype(np.float32)
+    scores[::97] = np.nan
+    for options in ({"iou_threshold": 0.0}, {"iou_threshold": 0.5, "score_threshold": levels * 0.9}):
+        ours = non_max_suppression(boxes, scores, size, **options)
+        np.testing.assert_array_equal(ours, tensorflows(boxes, scores, size, **options))
+
+
 def test_float64_is_not_rounded():
     boxes = np.array([[0, 0, 2, 2], [0, 1 - 1e-12, 2, 3 - 1e-12]])
     assert non_max_suppression(boxes, [2, 1], iou_threshold=1 / 3).tolist() == [0]

@@ -242,7 +242,7 @@ def test_no_windows_are_kept():
             call(x)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            assert peak < arrays * x.nbytes + 4 * windows.BLOCK_BYTES, (name, peak / x.nbytes)
+            assert peak < arrays * x.nbytes + 4e6, (name, peak / x.nbytes)
 
 
 @given(case=global_cases(), size=st.integers(1, 3), dtype=st.sampled_from([np.float32, np.float64]))
@@ -264,7 +264,7 @@ def test_depth_is_tensorflows_own(case, size, dtype):
 )
 def test_the_defaults_are_keras_own(name, layer):
     x = np.random.default_rng(0).normal(size=(2, 7, 8, 3)).astype(np.float32)
-    np.testing.assert_allclose(getattr(numpycnn.ops, name)(x), layer(x), rtol=1e-6)
+    np.testing.assert_allclose(getattr(numpycnn.ops, name)(x), layer(x), rtol=1e-6, atol=1e-7)
 
 
 @every_pool

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import numpycnn
-from numpycnn import ops
+from numpycnn import ops, training
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D, ReLU
 from numpycnn.models import Sequential
 from numpycnn.verification import html_page, read_names, read_recording
@@ -154,11 +154,40 @@ def test_gradients_and_a_training_step(network):
         numpycnn.verify(model, against=theirs, training=True)
 
 
-def test_a_step_beside_tensorflow(model):
-    report = numpycnn.verify(model, IMAGES, step=0.1)
+STEPS = [0.1, training.SGD(momentum=0.9, nesterov=True), training.Adam(), training.AdamW(weight_decay=0.1)]
+STEPS += [training.Nadam(learning_rate=0.01), training.RMSprop(momentum=0.5), training.Adam(global_clipnorm=0.1)]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=str)
+def test_a_step_beside_tensorflow(model, step):
+    report = numpycnn.verify(model, IMAGES, step=step)
     assert report.holds, report.summary
     after = [row for row in report.rows if row.quantity.endswith("after a step")]
     assert len(after) == len(model.variables)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [training.Adam(epsilon=1e-3), training.Adam(beta_2=0.9), training.Adam(learning_rate=1.01e-3), training.RMSprop()],
+    ids=str,
+)
+def test_a_step_of_another_optimizer_differs(model, wrong):
+    """Recorded from NumPy's own gradients; Adam with its defaults is what should have been."""
+    x, dy = IMAGES, np.random.default_rng(2).normal(size=(len(IMAGES), *model.outputs[0].shape)).astype(np.float32)
+    twin = model.astype("float32")
+    before = {path: variable.value.copy() for path, variable in twin.variables.items()}
+    theirs = {"input": x}
+    last = twin.node_names[twin.nodes[-1]]
+    y = twin.forward(x, training=True)
+    theirs |= {last: y, f"{last}.grad": dy}
+    gradients = twin.backward(dy).weights
+    theirs |= {f"{path}.grad": g for path, g in gradients.items()}
+    for optimizer, holds in ((training.Adam(), True), (wrong, False)):
+        weights = [before[path] for path in gradients]
+        stepped = optimizer.update(weights, list(gradients.values()), optimizer.initial_state(weights)).weights
+        after = {f"{path}.after": w for path, w in zip(gradients, stepped, strict=True)}
+        report = numpycnn.verify(model, against={**theirs, **after}, training=True, step=training.Adam())
+        assert report.holds is holds, report.summary
 
 
 # Who is whose.

@@ -3,9 +3,11 @@
 import base64
 import json
 import re
+import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from numpycnn import count
 from numpycnn.data import sample_photographs
@@ -28,7 +30,7 @@ from numpycnn.models import Model, Sequential
 from numpycnn.models.nesting import flattened
 from numpycnn.report import cam_layer, grad_cam, occlusion_map, report_contents, report_page
 from reference_tests.library.browser import CHROMIUM, Browser
-from reference_tests.library.command_line import refused, succeeds
+from reference_tests.library.command_line import ROOT, refused, succeeds
 
 HEIGHT, WIDTH = 30, 23
 
@@ -210,8 +212,6 @@ def test_a_model_without_classes_has_a_page_too(picture):
 
 @pytest.fixture(scope="module")
 def photograph(tmp_path_factory):
-    from PIL import Image
-
     path = tmp_path_factory.mktemp("picture") / "china.png"
     Image.fromarray(sample_photographs()[0, ::4, ::4]).save(path)
     return path
@@ -240,6 +240,23 @@ def test_what_cannot_be_reported(command, message, photograph, tmp_path):
     (tmp_path / "l.txt").write_text("one\n")
     refused("report " + command.replace("{}", str(tmp_path)), message)
     assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.slow
+def test_a_large_network_on_a_whole_photograph(tmp_path):
+    """ResNet-34 on 427x640 pixels: within 30 seconds of work and 15 MB."""
+    Image.fromarray(sample_photographs()[0]).save(tmp_path / "china.png")
+    start = time.process_time()
+    succeeds(f"report resnet34 --input 427x640x3 --image {tmp_path}/china.png -o {tmp_path}/a.html")
+    assert time.process_time() - start < 30
+    assert (tmp_path / "a.html").stat().st_size < 15e6
+
+
+def test_the_page_of_the_docs_quotes_what_was_measured():
+    measured = json.loads((ROOT / "docs" / "measured" / "report-2026-11-25.json").read_text())
+    text = " ".join((ROOT / "docs" / "report.md").read_text(encoding="utf-8").split())
+    assert f"took {measured['processor_seconds']:.0f} seconds of processor time" in text
+    assert f"{measured['bytes'] / 1e6:.1f} MB" in text
 
 
 # In a browser.

@@ -7,6 +7,7 @@ import typer
 
 from numpycnn.cli.check import check
 from numpycnn.cli.count import count
+from numpycnn.cli.doctor import doctor
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.explain import explain
 from numpycnn.cli.predict import predict
@@ -31,6 +32,7 @@ app.command("check")(check)
 app.command("explain")(explain)
 app.command("report")(report)
 app.command("traps")(traps)
+app.command("doctor")(doctor)
 
 
 def _version(wanted: bool) -> None:

@@ -46,7 +46,11 @@ def verify(
     input_shape: Annotated[str | None, typer.Option("--input", help="HxWxC, of a model that is named.")] = None,
     gradients: Annotated[bool, typer.Option(help="Compare the gradients of all weights as well.")] = True,
     step: Annotated[
-        float | None, typer.Option(metavar="RATE", help="Compare a step of SGD at this learning rate as well.")
+        float | None, typer.Option(metavar="RATE", help="Compare a training step at this learning rate as well.")
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(help="Of that step, plain SGD unless given: sgd, momentum, adam, adamw, nadam, rmsprop."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Draws the weights, and the loss whose gradients are compared.", show_default="0")
@@ -74,6 +78,8 @@ def verify(
     from numpycnn.verification import read_names
     from numpycnn.verification import verify as compare
 
+    if not gradients and (step is not None or optimizer is not None):
+        raise Unusable("--step and --optimizer need the gradients that --no-gradients leaves out")
     model = resolve_model(target, classes, sizes("--input", input_shape))
     side = _other_side(against, dump, other, seed)
     if seed is not None or target in model_functions():
@@ -89,7 +95,7 @@ def verify(
             against=side,
             gradients=gradients,
             training=training,
-            step=step,
+            step=_step(step, optimizer),
             layout=layout,
             names=None if names is None else read_names(names),
             seed=seed or 0,
@@ -108,6 +114,18 @@ def verify(
             typer.echo(f"written: {', '.join(map(str, written))}")
         typer.echo(report.summary)
     return 0 if report.holds else 1
+
+
+def _step(rate: float | None, name: str | None) -> Any:
+    """The optimizer that --step and --optimizer name, or None for no step."""
+    from numpycnn.training import optimizer_from
+
+    if name is None:
+        return rate
+    options = {} if rate is None else {"learning_rate": rate}
+    if name == "momentum":
+        name, options = "sgd", {**options, "momentum": 0.9}
+    return optimizer_from(name, **options)
 
 
 def _other_side(against: str, dump: Path | None, other: str | None, seed: int | None) -> Any:

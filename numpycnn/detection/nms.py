@@ -1,5 +1,6 @@
 """Non-max suppression: of boxes that overlap, keep the one with the best score."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,9 +204,23 @@ def _select(corners: Corners, scores, threshold, least, limit: int, unknown=ZERO
     areas = np.multiply(*corners.sides())
     if scores.dtype == np.float16 or not np.isfinite(areas).all():
         return by_queue(corners, scores, hard(threshold, unknown), least, limit)[0]
+    for order in _prefixes(scores, least, limit):
+        kept = keep(_some(corners, order), areas[order], threshold, limit)
+        if len(kept) == limit:
+            break
+    return order[kept]
+
+
+def _prefixes(scores, least, limit: int) -> Iterator[np.ndarray]:
+    """Indices best first: of some of the best where few are wanted, then of all whose score is above the least."""
+    count = 4 * limit + 64
+    if count < len(scores) // 4:
+        last = np.partition(np.nan_to_num(-scores, nan=np.inf), count)[count]
+        best = np.flatnonzero(-scores <= last)
+        best = best[_best_first(scores[best])]
+        yield best[scores[best] > least]
     order = _best_first(scores)
-    order = order[scores[order] > least]
-    return order[keep(_some(corners, order), areas[order], threshold, limit)]
+    yield order[scores[order] > least]
 
 
 def _best_first(scores) -> np.ndarray:

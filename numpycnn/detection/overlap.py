@@ -12,7 +12,7 @@ import numpy as np
 from numpycnn.detection.boxes import Corners, as_boxes, corners_backward, corners_of
 from numpycnn.detection.overlap_terms import CIOU, DIOU, GIOU, Penalty, measure_backward, ratio, shares_of
 from numpycnn.ops.arguments import accumulator, check_shape, fail, floating, ieee
-from numpycnn.ops.windows import BLOCK_BYTES
+from numpycnn.ops.threads import each, slices
 
 __all__ = [
     "ciou",
@@ -142,26 +142,33 @@ def ciou_backward(dy, boxes1, boxes2, *, format: str = "xyxy", pairwise: bool = 
     return _backward("ciou_backward", dy, boxes1, boxes2, format, pairwise, CIOU)
 
 
+ARRAYS = 2
+"""A block of rows of overlaps takes a piece of work by so much: what is made of it are four such arrays."""
+
+
 def iou_matrix(a: Corners, b: Corners, area_a, area_b, *, plus_one=False, out=None) -> np.ndarray:
     """IoU of all pairs of boxes (n,) and (m,), in blocks of rows that stay in a core's cache."""
     out = np.empty((len(area_a), len(area_b)), area_b.dtype) if out is None else out
     area_b = np.where(area_b == 0, 1, area_b)  # no 0 / 0 between boxes without area: their intersection is 0
-    rows = max(1, BLOCK_BYTES // 16 // max(1, area_b.nbytes))
-    width, height, low = (np.empty((min(rows, len(out)), len(area_b)), out.dtype) for _ in range(3))
-    for start in range(0, len(out), rows):
-        block = slice(start, start + rows)
-        w, h, t, result = (array[: len(out[block])] for array in (width, height, low, out[block]))
-        for side, low1, low2, high1, high2 in ((w, a.x1, b.x1, a.x2, b.x2), (h, a.y1, b.y1, a.y2, b.y2)):
-            np.minimum(high1[block, None], high2, out=side)
-            np.maximum(low1[block, None], low2, out=t)
-            side -= t
+
+    def rows(block):
+        result = out[block]
+        width, height, low = (np.empty(result.shape, out.dtype) for _ in range(3))
+        for side, low1, low2, high1, high2 in ((width, a.x1, b.x1, a.x2, b.x2), (height, a.y1, b.y1, a.y2, b.y2)):
+            side[...] = high1[block, None]  # NumPy's loops for two arrays are several times as fast as for a number
+            np.minimum(side, high2, out=side)
+            low[...] = low1[block, None]
+            np.maximum(low, low2, out=low)
+            side -= low
             if plus_one:
                 side += 1
-            np.maximum(side, 0, out=side)
-        w *= h
-        np.add(area_a[block, None], area_b, out=t)
-        t -= w
-        np.divide(w, t, out=result)
+            np.clip(side, 0, np.inf, out=side)
+        width *= height
+        np.add(area_a[block, None], area_b, out=low)
+        low -= width
+        np.divide(width, low, out=result)
+
+    each(rows, slices(len(out), ARRAYS * area_b.nbytes), 4 * out.nbytes)
     return out
 
 

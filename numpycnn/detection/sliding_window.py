@@ -1,5 +1,7 @@
 """A classifier as a detector: run at every place of a larger picture, window by window or all in one pass."""
 
+import math
+
 import numpy as np
 
 from numpycnn.counting.receptive_field import receptive_fields
@@ -39,4 +41,4 @@ def slide(model: Model, images, stride: int) -> np.ndarray:
     tops, lefts = (np.arange(count) * step for count in (rows, columns))
     cut = [images[:, y : y + height, x : x + width] for y in tops for x in lefts]
     found = [model.predict(part) for part in cut]
-    return np.stack(found, axis=1).reshape(len(images), rows, columns, -1)
+    return np.stack(found, axis=1).reshape(len(images), rows, columns, math.prod(found[0].shape[1:]))

@@ -143,11 +143,11 @@ def _wanted(op, y_true, y_pred, predictors, lambdas, rescore) -> tuple:
     wanted = np.concatenate([true[..., :4], confidence[..., None]], axis=-1)
     box = np.repeat(lambdas[0] * answers[..., None], 4, axis=-1)
     weights = np.concatenate([box, np.where(answers, 1, lambdas[1])[..., None]], axis=-1)
-    cells = there.shape[:-1]
+    numbers = *there.shape[:-1], 5 * predictors
     return (
         dtype,
-        np.concatenate([wanted.reshape(*cells, -1), classes], axis=-1),
-        np.concatenate([weights.reshape(*cells, -1), np.broadcast_to(there, classes.shape)], axis=-1),
+        np.concatenate([wanted.reshape(numbers), classes], axis=-1),
+        np.concatenate([weights.reshape(numbers), np.broadcast_to(there, classes.shape)], axis=-1),
         y_pred,
     )
 

@@ -18,7 +18,8 @@ from numpycnn.explanations.sliding import (
     tap_grid,
 )
 from numpycnn.ops.arguments import floating
-from numpycnn.ops.conv import conv2d_window, depthwise_window, separable_window
+from numpycnn.ops.conv import conv2d_window
+from numpycnn.ops.depthwise import depthwise_window, separable_window
 from numpycnn.ops.windows import Window
 
 __all__ = ["conv2d", "depthwise_conv2d", "separable_conv2d"]

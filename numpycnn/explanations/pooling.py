@@ -6,7 +6,8 @@ from numpycnn import ops
 from numpycnn.explanations.explanation import Explanation, Grid, Section, number_text, place_text
 from numpycnn.explanations.sliding import Place, check_at, index_text, input_grid, output_grid, places, size_section
 from numpycnn.ops.arguments import floating
-from numpycnn.ops.pooling import depth_window, pool_window
+from numpycnn.ops.depth_pooling import depth_window
+from numpycnn.ops.pooling import pool_window
 from numpycnn.ops.windows import Window
 
 __all__ = ["avg_pool2d", "depth_max_pool", "max_pool2d"]

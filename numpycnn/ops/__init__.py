@@ -5,9 +5,12 @@ from numpycnn.ops.borders import *
 from numpycnn.ops.conv import *
 from numpycnn.ops.conv_transpose import *
 from numpycnn.ops.dense import *
+from numpycnn.ops.depth_pooling import *
+from numpycnn.ops.depthwise import *
 from numpycnn.ops.dropout import *
 from numpycnn.ops.global_pooling import *
 from numpycnn.ops.group_normalization import *
+from numpycnn.ops.layer_normalization import *
 from numpycnn.ops.local_response import *
 from numpycnn.ops.losses import *
 from numpycnn.ops.merging import *

@@ -206,7 +206,7 @@ def _relu(op, x, max_value, negative_slope, threshold):
     (x,) = present(op, x=x)
     limit, slope, threshold = _line(op, x.dtype, max_value, negative_slope, threshold)
     wide = widened(x)
-    y = np.maximum(wide, 0) if threshold == 0 else np.where(wide <= threshold, 0, wide)
+    y = np.clip(wide, 0, np.inf) if threshold == 0 else np.where(wide <= threshold, 0, wide)
     if limit is not None:
         y = np.clip(y, 0, limit)
     if slope:

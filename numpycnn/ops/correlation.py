@@ -11,7 +11,7 @@ Groups are convolutions side by side. The second contraction is the first, over 
 turned round; with strides it is one for each place that a pixel can have between two windows.
 
 Measured and not better: one product a tap or a row of taps, accumulated; columns of a whole image, or of less than
-BLOCK_BYTES (see docs/benchmarks.md).
+BLOCK_BYTES.
 """
 
 from math import gcd, prod

@@ -1,8 +1,46 @@
 """What ops that act element by element share: how they take arrays and numbers, and the adjoint of broadcasting."""
 
+from functools import wraps
+
 import numpy as np
 
-from numpycnn.ops.arguments import accumulator, check_shape, floating
+from numpycnn.ops.arguments import accumulator, check_shape, floating, ieee
+from numpycnn.ops.threads import PIECE_BYTES, each, slices
+
+
+def piecewise(op):
+    """Decorator of an op that acts element by element, which is made of large arrays piece by piece.
+
+    What stays in a core's cache between the steps of a formula takes a fraction of the time, and the pieces are shared
+    out over threads. Small arrays, and those that broadcast or lie in memory with gaps, go to the op whole.
+    """
+    op = ieee(op)
+
+    @wraps(op)
+    def in_pieces(*arguments, **options):
+        given = [*arguments, *options.values()]
+        arrays = [a for a in given if isinstance(a, np.ndarray) and a.ndim]
+        if not arrays or arrays[0].nbytes < 2 * PIECE_BYTES or not _alike(arrays):
+            return op(*arguments, **options)
+
+        def of(piece):
+            cut = [a.reshape(-1)[piece] if isinstance(a, np.ndarray) and a.ndim else a for a in given]
+            return op(*cut[: len(arguments)], **dict(zip(options, cut[len(arguments) :], strict=True)))
+
+        y = np.empty(arrays[0].shape, of(slice(0, 1)).dtype)
+        flat = y.reshape(-1)
+
+        def work(piece):
+            flat[piece] = of(piece)
+
+        each(work, slices(y.size, 2 * accumulator(y.dtype).itemsize), sum(a.nbytes for a in arrays))
+        return y
+
+    return in_pieces
+
+
+def _alike(arrays) -> bool:
+    return all(a.shape == arrays[0].shape and a.flags.c_contiguous for a in arrays)
 
 
 def present(op: str, **arrays) -> list:

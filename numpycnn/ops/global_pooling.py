@@ -4,8 +4,11 @@ import numpy as np
 
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, fail, floating, ieee
 from numpycnn.ops.pooling import check_output, like
+from numpycnn.ops.threads import each, slices
 
 __all__ = ["global_avg_pool2d", "global_avg_pool2d_backward", "global_max_pool2d", "global_max_pool2d_backward"]
+
+SHORT = 16
 
 
 @ieee
@@ -27,8 +30,14 @@ def global_avg_pool2d(x, *, keepdims=False):
     (x,) = floating("global_avg_pool2d", x=x)
     _check_pixels("global_avg_pool2d", x)
     x = np.asarray(x, order="C")  # in another order another sum would round otherwise
-    rows = x.mean(axis=2, dtype=accumulator(x.dtype), keepdims=keepdims)  # two short sums round less than a long one
-    return rows.mean(axis=1, keepdims=keepdims).astype(x.dtype, copy=False)
+    y = np.empty((len(x), 1, 1, x.shape[3]), x.dtype)
+
+    def average(images):
+        rows = _sum(x[images].astype(accumulator(x.dtype), copy=False))
+        y[images, 0, 0] = _sum(rows) / (x.shape[1] * x.shape[2])
+
+    each(average, _images(x), x.nbytes)
+    return y if keepdims else y[:, 0, 0]
 
 
 @ieee
@@ -61,7 +70,8 @@ def global_max_pool2d(x, *, keepdims=False):
     """
     (x,) = floating("global_max_pool2d", x=x)
     _check_pixels("global_max_pool2d", x)
-    return x.max(axis=(1, 2), keepdims=keepdims)
+    y = _maximum(x)
+    return y if keepdims else y[:, 0, 0]
 
 
 @ieee
@@ -80,11 +90,33 @@ def global_max_pool2d_backward(dy, x, *, keepdims=False, y=None):
     op = "global_max_pool2d_backward"
     dy, x, y = floating(op, dy=dy, x=x, y=y)
     dy = _global_output(op, x, keepdims, dy=dy).astype(accumulator(x.dtype), copy=False)
-    y = x.max(axis=(1, 2), keepdims=True) if y is None else _global_output(op, x, keepdims, y=y)
+    y = _maximum(x) if y is None else _global_output(op, x, keepdims, y=y)
     largest = x == y
     count = largest.sum(axis=(1, 2), keepdims=True, dtype=dy.dtype)  # exact in float32 up to 2^24 pixels
     share = np.divide(dy, count, out=np.full_like(dy, np.nan), where=count > 0)
     return np.where(largest | (count == 0), share, 0).astype(x.dtype, copy=False)
+
+
+def _sum(x) -> np.ndarray:
+    """The sum over axis 1, in sums of SHORT terms: those round less than one long sum, and run through whole rows."""
+    while x.shape[1] > SHORT:
+        x = np.stack([x[:, i : i + SHORT].sum(axis=1) for i in range(0, x.shape[1], SHORT)], axis=1)
+    return x.sum(axis=1)
+
+
+def _maximum(x) -> np.ndarray:
+    """(batch, 1, 1, C), rows first."""
+    y = np.empty((len(x), 1, 1, x.shape[3]), x.dtype)
+
+    def largest(images):
+        y[images, 0, 0] = x[images].max(axis=1).max(axis=1)
+
+    each(largest, _images(x), x.nbytes)
+    return y
+
+
+def _images(x) -> list[slice]:
+    return slices(len(x), x[:1].nbytes)
 
 
 def _check_pixels(op, x) -> None:

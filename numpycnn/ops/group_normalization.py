@@ -4,7 +4,8 @@ Together they train as well as batch normalization and know no batch: both avera
 """
 
 from numpycnn.ops.arguments import check_rank, check_shape, fail, floating, ieee, integer
-from numpycnn.ops.normalization import _check_channels, _check_given, _scaled, _standardized, _standardized_backward
+from numpycnn.ops.layer_normalization import scaled, standardized, standardized_backward
+from numpycnn.ops.normalization import check_channels, check_given
 from numpycnn.ops.scalars import real
 
 __all__ = [
@@ -43,11 +44,11 @@ def group_normalization(x, *, groups=32, gamma=None, beta=None, epsilon=1e-3):
     array([[-0.8,  0.8,  2. ,  4. ]])
     """
     op = "group_normalization"
-    _check_given(op, x=x)
+    check_given(op, x=x)
     x, gamma, beta = floating(op, x=x, gamma=gamma, beta=beta)
     grouped, axes = _grouped(op, x, groups, epsilon, gamma=gamma, beta=beta)
-    y, *_ = _standardized(x.reshape(grouped), axes, epsilon)
-    return _scaled(y.reshape(x.shape), gamma, beta).astype(x.dtype, copy=False)
+    y, *_ = standardized(x.reshape(grouped), axes, epsilon)
+    return scaled(y.reshape(x.shape), gamma, beta).astype(x.dtype, copy=False)
 
 
 @ieee
@@ -61,14 +62,14 @@ def group_normalization_backward(dy, x, *, groups=32, gamma=None, beta=None, eps
     (array([[ 0.1875, -0.1875]]), array([-0.5,  0. ]), array([1., 0.]))
     """
     op = "group_normalization_backward"
-    _check_given(op, dy=dy, x=x)
+    check_given(op, dy=dy, x=x)
     dy, x, gamma, beta = floating(op, dy=dy, x=x, gamma=gamma, beta=beta)
     grouped, axes = _grouped(op, x, groups, epsilon, gamma=gamma, beta=beta)
     check_shape(op, x.shape, "the shape of the output", dy=dy)
-    normal, inverse, *_ = _standardized(x.reshape(grouped), axes, epsilon)
+    normal, inverse, *_ = standardized(x.reshape(grouped), axes, epsilon)
     by_group = None if gamma is None else gamma.reshape(grouped[-2:])
     others = tuple(range(x.ndim - 1))
-    dx, *learnt = _standardized_backward(dy.reshape(grouped), normal, inverse, by_group, axes, others, x.shape[-1:])
+    dx, *learnt = standardized_backward(dy.reshape(grouped), normal, inverse, by_group, axes, others, x.shape[-1:])
     return dx.reshape(x.shape), *learnt
 
 
@@ -97,7 +98,7 @@ def weight_standardization(kernel, *, epsilon=1e-10):
     """
     op = "weight_standardization"
     (kernel,) = _kernel(op, epsilon, kernel=kernel)
-    y, *_ = _standardized(kernel, (0, 1, 2), epsilon)
+    y, *_ = standardized(kernel, (0, 1, 2), epsilon)
     return y.astype(kernel.dtype, copy=False)
 
 
@@ -114,8 +115,8 @@ def weight_standardization_backward(dy, kernel, *, epsilon=1e-10):
     op = "weight_standardization_backward"
     dy, kernel = _kernel(op, epsilon, dy=dy, kernel=kernel)
     check_shape(op, kernel.shape, "the shape of the output", dy=dy)
-    normal, inverse, *_ = _standardized(kernel, (0, 1, 2), epsilon)
-    dkernel, *_ = _standardized_backward(dy, normal, inverse, None, (0, 1, 2), (0, 1, 2), kernel.shape[3:])
+    normal, inverse, *_ = standardized(kernel, (0, 1, 2), epsilon)
+    dkernel, *_ = standardized_backward(dy, normal, inverse, None, (0, 1, 2), (0, 1, 2), kernel.shape[3:])
     return dkernel
 
 
@@ -124,7 +125,7 @@ def weight_standardization_backward(dy, kernel, *, epsilon=1e-10):
 
 def _grouped(op, x, groups, epsilon, **arrays) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """(batch, ..., groups, C // groups), and which of its axes an example's group is averaged over."""
-    _check_channels(op, x, epsilon, **arrays)
+    check_channels(op, x, epsilon, **arrays)
     channels = x.shape[-1]
     count = integer(op, "groups", groups, least=-1)
     count = channels if count == -1 else count
@@ -135,7 +136,7 @@ def _grouped(op, x, groups, epsilon, **arrays) -> tuple[tuple[int, ...], tuple[i
 
 
 def _kernel(op, epsilon, **arrays):
-    _check_given(op, **arrays)
+    check_given(op, **arrays)
     given = floating(op, **arrays)
     check_rank(op, KERNEL, kernel=given[-1])
     real(op, "epsilon", epsilon, rule="a number, at least 0", low=0)

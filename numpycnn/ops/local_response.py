@@ -4,6 +4,7 @@ import numpy as np
 
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, floating, ieee, integer
 from numpycnn.ops.scalars import real
+from numpycnn.ops.threads import each, slices
 from numpycnn.ops.windows import Axis
 
 __all__ = ["local_response_normalization", "local_response_normalization_backward"]
@@ -34,10 +35,11 @@ def local_response_normalization(x, *, depth_radius=5, bias=1.0, alpha=1.0, beta
     op = "local_response_normalization"
     (x,) = floating(op, x=x)
     radius, bias, alpha, beta = _numbers(op, x, depth_radius, bias, alpha, beta)
-    wide = x.astype(accumulator(x.dtype), copy=False)
-    s = bias + alpha * _neighbour_sum(np.square(wide), radius)
-    with np.errstate(divide="ignore"):  # bias 0 over channels of zeros: 0 * inf is NaN, as in TensorFlow
-        return (wide * s**-beta).astype(x.dtype, copy=False)
+
+    def normalize(x):
+        return x / _power(_scale(x, radius, bias, alpha), beta)
+
+    return _in_pieces(normalize, radius, x)
 
 
 @ieee
@@ -56,12 +58,51 @@ def local_response_normalization_backward(dy, x, *, depth_radius=5, bias=1.0, al
     dy, x = floating(op, dy=dy, x=x)
     radius, bias, alpha, beta = _numbers(op, x, depth_radius, bias, alpha, beta)
     check_shape(op, x.shape, "the shape of the output", dy=dy)
-    wide = x.astype(accumulator(x.dtype), copy=False)
-    s = bias + alpha * _neighbour_sum(np.square(wide), radius)
-    with np.errstate(divide="ignore"):  # as in the forward
-        power = s**-beta
-        spread = _neighbour_sum(dy * wide * (power / s), radius)
-    return (dy * power - (2 * alpha * beta) * wide * spread).astype(x.dtype, copy=False)
+
+    def back(dy, x):
+        scale = _scale(x, radius, bias, alpha)
+        power = _power(scale, beta)
+        dx = dy / power
+        spread = _neighbour_sum(dx * x / scale, radius)
+        spread *= x
+        spread *= 2 * alpha * beta
+        dx -= spread
+        return dx
+
+    return _in_pieces(back, radius, dy, x)
+
+
+def _in_pieces(function, radius, *arrays) -> np.ndarray:
+    """The function of (pixels, C) arrays in the dtype of sums, over pieces of the pixels that stay in cache."""
+    dtype, shape = arrays[-1].dtype, arrays[-1].shape
+    y = np.empty(shape, dtype)
+    flat, into = [array.reshape(-1, shape[-1]) for array in arrays], y.reshape(-1, shape[-1])
+
+    def piece(pixels):
+        with np.errstate(divide="ignore"):  # bias 0 over channels of zeros: 0 / 0 is NaN, as in TensorFlow
+            into[pixels] = function(*(array[pixels].astype(accumulator(dtype), copy=False) for array in flat))
+
+    wide = 8 * (shape[-1] + 2 * radius)  # a few arrays of these are alive at one time
+    each(piece, slices(len(into), wide), len(arrays) * y.nbytes)
+    return y
+
+
+def _scale(x, radius, bias, alpha) -> np.ndarray:
+    """bias + alpha * the sum of the neighbours' squares."""
+    s = _neighbour_sum(np.square(x), radius)
+    s *= alpha
+    s += bias
+    return s
+
+
+def _power(s, beta: float) -> np.ndarray:
+    """s^beta, by square roots for the exponents that networks use: several times as fast as a power."""
+    if beta == 0.5:
+        return np.sqrt(s)
+    if beta == 0.75:
+        root = np.sqrt(s)
+        return root * np.sqrt(root)
+    return s if beta == 1 else s**beta
 
 
 def _numbers(op, x, depth_radius, bias, alpha, beta) -> tuple[int, float, float, float]:
@@ -71,13 +112,29 @@ def _numbers(op, x, depth_radius, bias, alpha, beta) -> tuple[int, float, float,
 
 
 def _neighbour_sum(values, radius) -> np.ndarray:
-    """The sum over the channels c - radius .. c + radius that exist; its own adjoint."""
-    axis = neighbours(values.shape[-1], radius)
-    total = np.zeros_like(values)
-    for k in range(axis.kernel):
-        outputs, seen = axis.tap(k)
-        total[..., outputs] += values[..., seen]
-    return total
+    """The sum over the channels c - radius .. c + radius that exist, of (pixels, C) values; its own adjoint.
+
+    Sums of 1, 2, 4, ... neighbours are each made of two of the one before, and those that add up to 2 * radius + 1
+    added: about 2 log2(2 * radius + 1) steps over all pixels at once, which zeros keep apart. No running sums, so
+    that a NaN stays with its neighbours.
+    """
+    pixels, channels = values.shape
+    radius = neighbours(channels, radius).before
+    padded = np.zeros((pixels, channels + 2 * radius), values.dtype)
+    padded[:, radius : radius + channels] = values
+    run, size, done = padded.ravel(), 1, 0
+    total = run[:0]
+    while True:
+        if (2 * radius + 1) & size:  # run[i] is the sum of `size` values from i on, total[i] that of `done`
+            total = total[: len(run) - done] + run[done:] if done else run
+            done += size
+        if 2 * size > 2 * radius + 1:
+            break
+        run = run[:-size] + run[size:]
+        size *= 2
+    padded = np.empty_like(padded)
+    padded.ravel()[: len(total)] = total
+    return padded[:, :channels]
 
 
 def neighbours(channels: int, radius: int) -> Axis:

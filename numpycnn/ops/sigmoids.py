@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from numpycnn.ops.arguments import ieee
-from numpycnn.ops.elementwise import gradient_arguments, present, widened
+from numpycnn.ops.elementwise import gradient_arguments, piecewise, present, widened
 from numpycnn.ops.normal_distribution import gaussian, normal_cdf
 
 __all__ = [
@@ -27,7 +26,7 @@ SATURATED = 30.0
 """Beyond this the gate of the approximate gelu is 0 or 1 in every dtype; x is cut to it, so that x^3 stays finite."""
 
 
-@ieee
+@piecewise
 def sigmoid(x):
     """y = 1 / (1 + exp(-x)), without overflow for any x.
 
@@ -40,7 +39,7 @@ def sigmoid(x):
     return np.asarray(gate(widened(x)), x.dtype)
 
 
-@ieee
+@piecewise
 def sigmoid_backward(dy, x, *, y=None):
     """dx = dy * y * (1 - y).
 
@@ -50,7 +49,7 @@ def sigmoid_backward(dy, x, *, y=None):
     return np.asarray(dy * (_bell(x) if y is None else y * (1 - y)), dtype)
 
 
-@ieee
+@piecewise
 def hard_sigmoid(x):
     """y = min(max(x / 6 + 1/2, 0), 1).
 
@@ -64,14 +63,14 @@ def hard_sigmoid(x):
     return np.asarray(_hard_gate(widened(x)), x.dtype)
 
 
-@ieee
+@piecewise
 def hard_sigmoid_backward(dy, x):
     """dx = dy / 6 where -3 < x < 3, else 0."""
     dtype, dy, x, _ = gradient_arguments("hard_sigmoid_backward", dy, x)
     return np.asarray(dy * _hard_slope(x), dtype)
 
 
-@ieee
+@piecewise
 def tanh(x):
     """y = (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 
@@ -84,7 +83,7 @@ def tanh(x):
     return np.asarray(np.tanh(widened(x)), x.dtype)
 
 
-@ieee
+@piecewise
 def tanh_backward(dy, x, *, y=None):
     """dx = dy * (1 - y^2).
 
@@ -94,7 +93,7 @@ def tanh_backward(dy, x, *, y=None):
     return np.asarray(dy * (4 * _bell(2 * x) if y is None else (1 - y) * (1 + y)), dtype)
 
 
-@ieee
+@piecewise
 def silu(x):
     """y = x * sigmoid(x), also called swish; at -inf it is NaN, as in TensorFlow.
 
@@ -108,14 +107,14 @@ def silu(x):
     return np.asarray(wide * gate(wide), x.dtype)
 
 
-@ieee
+@piecewise
 def silu_backward(dy, x):
     """dx = dy * s * (1 + x * (1 - s)),   s = sigmoid(x)"""
     dtype, dy, x, _ = gradient_arguments("silu_backward", dy, x)
     return np.asarray(dy * (gate(x) * (1 + x * gate(-x))), dtype)
 
 
-@ieee
+@piecewise
 def hard_silu(x):
     """y = x * hard_sigmoid(x), also called hard swish; at -inf it is NaN, as in TensorFlow.
 
@@ -129,14 +128,14 @@ def hard_silu(x):
     return np.asarray(wide * _hard_gate(wide), x.dtype)
 
 
-@ieee
+@piecewise
 def hard_silu_backward(dy, x):
     """dx = dy * (h + x / 6) where -3 < x < 3, else dy * h,   h = hard_sigmoid(x)"""
     dtype, dy, x, _ = gradient_arguments("hard_silu_backward", dy, x)
     return np.asarray(dy * (_hard_gate(x) + x * _hard_slope(x)), dtype)
 
 
-@ieee
+@piecewise
 def gelu(x, approximate=False):
     """The input times the share of the standard normal distribution below it; at -inf NaN, as in TensorFlow.
 
@@ -154,7 +153,7 @@ def gelu(x, approximate=False):
     return np.asarray(wide * (gate(_bent(wide)[0]) if approximate else normal_cdf(wide)), x.dtype)
 
 
-@ieee
+@piecewise
 def gelu_backward(dy, x, approximate=False):
     """dx = dy * (cdf(x) + x * density(x)) of the standard normal; where approximate, the derivative of that form."""
     dtype, dy, x, _ = gradient_arguments("gelu_backward", dy, x)
@@ -167,7 +166,7 @@ def gelu_backward(dy, x, approximate=False):
 def gate(x):
     """sigmoid(x): only exp(-abs(x)) is taken, which cannot overflow, and nothing is subtracted."""
     decay = np.exp(-np.abs(x))
-    return np.maximum(decay, x >= 0) / (1 + decay)
+    return np.maximum(decay, (x >= 0).astype(x.dtype)) / (1 + decay)
 
 
 def _bell(x):

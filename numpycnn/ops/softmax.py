@@ -4,6 +4,7 @@ import numpy as np
 
 from numpycnn.ops.arguments import axis_index, ieee
 from numpycnn.ops.elementwise import gradient_arguments, present, widened
+from numpycnn.ops.threads import each, slices
 
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
@@ -27,7 +28,7 @@ def softmax(x, axis=-1):
     """
     (x,) = present("softmax", x=x)
     axis = axis_index("softmax", "axis", axis, x.ndim)
-    return np.asarray(shares(widened(x), axis), x.dtype)
+    return _by_rows(shares, x.dtype, axis, widened(x))
 
 
 @ieee
@@ -38,8 +39,13 @@ def softmax_backward(dy, x, axis=-1, *, y=None):
     """
     dtype, dy, x, y = gradient_arguments("softmax_backward", dy, x, y)
     axis = axis_index("softmax_backward", "axis", axis, dy.ndim)
-    y = shares(x, axis) if y is None else y
-    return np.asarray(y * (dy - np.sum(dy * y, axis=axis, keepdims=True)), dtype)
+    from_x = y is None
+
+    def back(dy, given, axis):
+        y = shares(given, axis) if from_x else given
+        return y * (dy - np.sum(dy * y, axis=axis, keepdims=True))
+
+    return _by_rows(back, dtype, axis, dy, x if from_x else y)
 
 
 @ieee
@@ -55,7 +61,7 @@ def log_softmax(x, axis=-1):
     """
     (x,) = present("log_softmax", x=x)
     axis = axis_index("log_softmax", "axis", axis, x.ndim)
-    return np.asarray(log_shares(widened(x), axis), x.dtype)
+    return _by_rows(log_shares, x.dtype, axis, widened(x))
 
 
 @ieee
@@ -68,6 +74,20 @@ def log_softmax_backward(dy, x, axis=-1, *, y=None):
     axis = axis_index("log_softmax_backward", "axis", axis, dy.ndim)
     share = shares(x, axis) if y is None else np.exp(y)
     return np.asarray(dy - share * np.sum(dy, axis=axis, keepdims=True), dtype)
+
+
+def _by_rows(function, dtype, axis: int, *arrays) -> np.ndarray:
+    """The function of arrays along an axis; where that is the last, of pieces of them that stay in cache."""
+    if axis < arrays[0].ndim - 1 or not arrays[0].size:
+        return np.asarray(function(*arrays, axis), dtype)
+    y = np.empty(arrays[0].shape, dtype)
+    *flat, into = (array.reshape(-1, y.shape[-1]) for array in (*arrays, y))
+
+    def work(piece):
+        into[piece] = function(*(array[piece] for array in flat), 1)
+
+    each(work, slices(len(into), 2 * arrays[0].itemsize * y.shape[-1]), sum(a.nbytes for a in arrays))
+    return y
 
 
 def shares(x, axis):

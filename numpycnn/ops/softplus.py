@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from numpycnn.ops.arguments import fail, ieee
-from numpycnn.ops.elementwise import gradient_arguments, present, widened
+from numpycnn.ops.arguments import fail
+from numpycnn.ops.elementwise import gradient_arguments, piecewise, present, widened
 from numpycnn.ops.scalars import real
 from numpycnn.ops.sigmoids import gate
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-@ieee
+@piecewise
 def exponential(x):
     """y = exp(x).
 
@@ -38,14 +38,14 @@ def exponential(x):
     return np.asarray(np.exp(widened(x)), x.dtype)
 
 
-@ieee
+@piecewise
 def exponential_backward(dy, x, *, y=None):
     """dx = dy * y.   Args: x may be None where y, the output, is given."""
     dtype, dy, x, y = gradient_arguments("exponential_backward", dy, x, y)
     return np.asarray(dy * (np.exp(x) if y is None else y), dtype)
 
 
-@ieee
+@piecewise
 def softplus(x):
     """y = log(1 + exp(x)), a relu without a kink.
 
@@ -58,14 +58,14 @@ def softplus(x):
     return np.asarray(_softplus(widened(x)), x.dtype)
 
 
-@ieee
+@piecewise
 def softplus_backward(dy, x):
     """dx = dy * sigmoid(x)"""
     dtype, dy, x, _ = gradient_arguments("softplus_backward", dy, x)
     return np.asarray(dy * gate(x), dtype)
 
 
-@ieee
+@piecewise
 def log_sigmoid(x):
     """y = log(sigmoid(x)) = -softplus(-x).
 
@@ -78,14 +78,14 @@ def log_sigmoid(x):
     return np.asarray(-_softplus(-widened(x)), x.dtype)
 
 
-@ieee
+@piecewise
 def log_sigmoid_backward(dy, x):
     """dx = dy * sigmoid(-x)"""
     dtype, dy, x, _ = gradient_arguments("log_sigmoid_backward", dy, x)
     return np.asarray(dy * gate(-x), dtype)
 
 
-@ieee
+@piecewise
 def mish(x):
     """y = x * tanh(softplus(x)); at -inf it is NaN, as in TensorFlow.
 
@@ -99,7 +99,7 @@ def mish(x):
     return np.asarray(wide * _mish_gate(wide)[0], x.dtype)
 
 
-@ieee
+@piecewise
 def mish_backward(dy, x):
     """dx = dy * (t + x * (1 - t^2) * sigmoid(x)),   t = tanh(softplus(x))"""
     dtype, dy, x, _ = gradient_arguments("mish_backward", dy, x)
@@ -107,7 +107,7 @@ def mish_backward(dy, x):
     return np.asarray(dy * (t + x * (rest * (1 + t) * gate(x))), dtype)
 
 
-@ieee
+@piecewise
 def softsign(x):
     """y = x / (1 + |x|); NaN at the infinities, as in TensorFlow.
 
@@ -121,14 +121,14 @@ def softsign(x):
     return np.asarray(wide / (1 + np.abs(wide)), x.dtype)
 
 
-@ieee
+@piecewise
 def softsign_backward(dy, x):
     """dx = dy / (1 + |x|)^2"""
     dtype, dy, x, _ = gradient_arguments("softsign_backward", dy, x)
     return np.asarray(dy / (1 + np.abs(x)) ** 2, dtype)
 
 
-@ieee
+@piecewise
 def squareplus(x, b=4.0):
     """y = (x + sqrt(x^2 + b)) / 2, a relu bent at 0 as far as b says.
 
@@ -143,7 +143,7 @@ def squareplus(x, b=4.0):
     return np.asarray(_squareplus(wide, _bend("squareplus", b))[0], x.dtype)
 
 
-@ieee
+@piecewise
 def squareplus_backward(dy, x, b=4.0):
     """dx = dy * (1 + x / sqrt(x^2 + b)) / 2"""
     dtype, dy, x, _ = gradient_arguments("squareplus_backward", dy, x)
@@ -151,7 +151,7 @@ def squareplus_backward(dy, x, b=4.0):
     return np.asarray(dy * (y / root), dtype)
 
 
-@ieee
+@piecewise
 def celu(x, alpha=1.0):
     """y = x where x > 0, alpha * (exp(x / alpha) - 1) elsewhere: an elu whose slope at 0 is 1.
 
@@ -167,7 +167,7 @@ def celu(x, alpha=1.0):
     return np.asarray(np.maximum(wide, 0) + alpha * np.expm1(np.minimum(wide, 0) / alpha), x.dtype)
 
 
-@ieee
+@piecewise
 def celu_backward(dy, x, alpha=1.0):
     """dx = dy where x > 0, dy * exp(x / alpha) where x < 0, and at 0 twice dy: TensorFlow adds the two pieces up."""
     dtype, dy, x, _ = gradient_arguments("celu_backward", dy, x)

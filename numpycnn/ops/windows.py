@@ -229,9 +229,9 @@ def blocks(window: Window, batch: int, window_bytes: int, times: int = 1) -> Ite
     """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most `times` BLOCK_BYTES together."""
     height, width = window.output_shape
     budget = max(1, times * BLOCK_BYTES // max(1, window_bytes))
-    columns = min(max(1, width), budget)
-    rows = min(max(1, height), max(1, budget // columns))
-    images = min(max(1, batch), max(1, budget // (columns * rows)))
+    columns = _even(width, budget)
+    rows = _even(height, budget // columns)
+    images = _even(batch, budget // (columns * rows))
     for n in range(0, batch, images):
         for i in range(0, height, rows):
             for j in range(0, width, columns):
@@ -242,12 +242,40 @@ def blocks(window: Window, batch: int, window_bytes: int, times: int = 1) -> Ite
                 )
 
 
+def _even(total: int, most: int) -> int:
+    """The size of the fewest parts of about one size, each of at most `most`, or 1, that make up a total."""
+    parts = -(-total // max(1, most))
+    return -(-total // max(1, parts)) or 1
+
+
+def cut(window: Window, block: Block) -> tuple[tuple[slice, slice, slice], Window]:
+    """The pixels behind a block of outputs, as an index into images, and the window over them as if they were all.
+
+    What an op does to a block is then what it does to an image.
+    """
+    spans = [_span(axis, outputs) for axis, outputs in zip(window, block[1:], strict=True)]
+    axes = [
+        axis._replace(size=p.stop - p.start, before=before, after=after, output=outputs.stop - outputs.start)
+        for axis, outputs, (p, before, after) in zip(window, block[1:], spans, strict=True)
+    ]
+    return (block.images, spans[0][0], spans[1][0]), Window(*axes)
+
+
+def _span(axis: Axis, outputs: slice) -> tuple[slice, int, int]:
+    """The pixels that some outputs of an axis see, and the padding before and after them."""
+    first = outputs.start * axis.stride - axis.before
+    stop = (outputs.stop - 1) * axis.stride - axis.before + axis.extent
+    low, high = min(max(first, 0), axis.size), max(min(stop, axis.size), 0)
+    high = max(low, high)
+    return slice(low, high), low - first, stop - high
+
+
 def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) -> np.ndarray:
     """The windows behind a block of outputs, as a read-only view: (images, rows, columns, kh, kw, channels).
 
     Only the pixels under this block are copied, and only where the block reaches into padding.
     """
-    slab = _slab(x[block.images], window, block, fill)
+    slab = padded_pixels(x, window, block, fill)
     batch, _, _, channels = slab.shape
     sn, sh, sw, sc = slab.strides
     (rows, columns), (_, i, j) = window, block
@@ -259,16 +287,11 @@ def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) ->
     )
 
 
-def _slab(x, window, block, fill):
+def padded_pixels(x: np.ndarray, window: Window, block: Block, fill: float = 0) -> np.ndarray:
     """The padded pixels that a block of outputs sees, a view of x where no padding is among them."""
-    cuts, pads = [], []
-    for axis, outputs in zip(window, block[1:], strict=True):
-        first = outputs.start * axis.stride - axis.before
-        stop = (outputs.stop - 1) * axis.stride - axis.before + axis.extent
-        low, high = min(max(first, 0), axis.size), max(min(stop, axis.size), 0)
-        cuts.append(slice(low, max(low, high)))
-        pads.append((low - first, stop - max(low, high)))
-    inside = x[:, cuts[0], cuts[1]]
+    spans = [_span(axis, outputs) for axis, outputs in zip(window, block[1:], strict=True)]
+    cuts, pads = [span[0] for span in spans], [span[1:] for span in spans]
+    inside = x[block.images, cuts[0], cuts[1]]
     if not any(map(any, pads)):
         return inside
     (top, bottom), (left, right) = pads

@@ -39,15 +39,21 @@ def grad_cam(model: Model, x, class_index: int | None = None, *, layer: str | No
     Source: Selvaraju et al., Grad-CAM, arXiv:1610.02391, equations 1 and 2.
     """
     flat = flattened(model)
-    classes = _classes("grad_cam", flat)
-    tensor, head = _head(flat, cam_layer(flat) if layer is None else layer)
-    arrays, weights = flat.arrays(x), flat.values()
-    (maps,) = Graph(flat.inputs, tensor, names=flat.names).run(weights, arrays)
-    step = head.call(weights, [maps])
+    _classes("grad_cam", flat)
+    layer = cam_layer(flat) if layer is None else layer
+    tensor, _ = _head(flat, layer)
+    (maps,) = Graph(flat.inputs, tensor, names=flat.names).run(flat.values(), flat.arrays(x))
+    return cam_of_maps(flat, maps, class_index, layer=layer)
+
+
+def cam_of_maps(flat: Model, maps: np.ndarray, class_index: int | None, *, layer: str | None) -> np.ndarray:
+    """`grad_cam` of a flat model whose layer has given these maps."""
+    classes, (_, head) = _classes("grad_cam", flat), _head(flat, layer)
+    step = head.call(flat.values(), [maps])
     (logits,) = step.outputs
     chosen = _chosen("grad_cam", class_index, logits, classes)
     dlogits = (np.arange(classes) == chosen[:, None]).astype(logits.dtype)
-    (dmaps,) = head.call_backward(weights, [dlogits], Kept((), (), step.extra)).inputs
+    (dmaps,) = head.call_backward(flat.values(), [dlogits], Kept((), (), step.extra)).inputs
     return np.maximum(np.einsum("nk,nijk->nij", dmaps.mean(axis=(1, 2)), maps), 0)
 
 

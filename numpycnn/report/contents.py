@@ -10,7 +10,7 @@ from numpycnn.layers.base import Node
 from numpycnn.models import Model
 from numpycnn.models.nesting import flattened
 from numpycnn.ops.arguments import fail
-from numpycnn.report.attribution import cam_layer, grad_cam, occlusion_map
+from numpycnn.report.attribution import cam_layer, cam_of_maps, occlusion_map
 from numpycnn.report.encoding import as_jpeg, as_png, gray_levels, rounded
 from numpycnn.report.purposes import purpose
 from numpycnn.report.working import Working
@@ -24,8 +24,8 @@ MOST_VALUES = 64
 """The most values of a layer without maps that are shown."""
 
 MOST_FILTERS, MOST_CHANNELS = 16, 8
-OCCLUSION_MACS = 120 * 10**9
-"""The most multiplications that are spent on covering parts of the picture."""
+OCCLUSION_MACS, LEAST_SIDE = 40 * 10**9, 96
+"""About the most multiplications that go into covering parts of the picture, and how small it may become for that."""
 
 
 def report_contents(model: Model, picture, x, *, labels: Sequence[str] = (), top: int = 5) -> dict[str, Any]:
@@ -47,8 +47,11 @@ def report_contents(model: Model, picture, x, *, labels: Sequence[str] = (), top
         fail("report", f"the picture must be uint8 of the size of the input, {flat.inputs[0].shape}", picture=picture)
     counted, found = count(flat), Working(flat)
     layers: dict[Node, dict[str, Any]] = {}
+    explained, kept = cam_layer(flat), {}
 
     def look(node, arrays, step):
+        if flat.node_names[node] == explained:
+            kept[explained] = step.outputs[0]
         layers[node] = {**_maps(step.outputs[0][0]), **_filters(node, flat), **found.of(node, arrays)}
 
     outputs = flat.run(flat.values(), flat.arrays(x), visit=look)
@@ -66,7 +69,7 @@ def report_contents(model: Model, picture, x, *, labels: Sequence[str] = (), top
         "totals": _totals(counted),
         "memory": _memory(flat),
         "predictions": _predictions(scores, labels, top) if known else [],
-        "attribution": _attribution(flat, x, scores) if known else None,
+        "attribution": _attribution(flat, x, scores, explained, kept[explained]) if known and explained else None,
     }
 
 
@@ -136,15 +139,14 @@ def _predictions(scores: np.ndarray, labels: Sequence[str], top: int) -> list[di
     ]
 
 
-def _attribution(flat: Model, x, scores: np.ndarray) -> dict[str, Any] | None:
+def _attribution(flat: Model, x, scores: np.ndarray, layer: str, maps: np.ndarray) -> dict[str, Any]:
     """Grad-CAM and the occlusion map of the class with the highest score."""
-    layer, best = cam_layer(flat), int(scores.argmax())
-    if layer is None:
-        return None
-    cam, _, high = gray_levels(grad_cam(flat, x, best, layer=layer)[0])
+    best = int(scores.argmax())
+    cam, _, high = gray_levels(cam_of_maps(flat, maps, best, layer=layer)[0])
     smaller, small = _affordable(flat, np.asarray(x))
     height, width = small.shape[1:3]
-    cells = 8 if 49 * count(smaller).macs <= OCCLUSION_MACS else 4
+    runs = OCCLUSION_MACS // max(1, count(smaller).macs)
+    cells = next((cells for cells in (8, 6) if (cells - 1) ** 2 <= runs), 4)
     strides = -(-height // cells), -(-width // cells)
     patch = tuple(min(2 * step, size) for step, size in zip(strides, (height, width), strict=True))
     drops = occlusion_map(smaller, small, best, patch_size=patch, strides=strides)
@@ -162,12 +164,11 @@ def _attribution(flat: Model, x, scores: np.ndarray) -> dict[str, Any] | None:
 
 
 def _affordable(flat: Model, x: np.ndarray) -> tuple[Model, np.ndarray]:
-    """The model and the picture for many runs: at a fraction of the size, where the model allows it."""
+    """The model and the picture for many runs: at a fraction of the size where that helps and the model allows it."""
     height, width = x.shape[1:3]
-    factor = min(height, width) // 112
-    if factor < 1 or (factor < 2 and 49 * count(flat).macs <= OCCLUSION_MACS):
+    factor = min(height, width) // LEAST_SIDE
+    if factor < 2 or 49 * count(flat).macs <= OCCLUSION_MACS:
         return flat, x
-    factor = max(factor, 2)
     rows, columns = height // factor, width // factor
     small = x[:, : rows * factor, : columns * factor].reshape(1, rows, factor, columns, factor, -1).mean(axis=(2, 4))
     try:

@@ -15,6 +15,7 @@ import numpy as np
 from numpycnn.layers.base import Kept, Layer, Node, Tensor
 from numpycnn.models.model import Model
 from numpycnn.models.nesting import flattened
+from numpycnn.training import SGD, Optimizer
 from numpycnn.verification.findings import find
 from numpycnn.verification.gradient_sums import GradientSum
 from numpycnn.verification.keras_run import Recording
@@ -40,7 +41,7 @@ def verify(
     against: Any = "tensorflow",
     gradients: bool = True,
     training: bool = False,
-    step: float | None = None,
+    step: float | Optimizer | None = None,
     layout: str | None = None,
     names: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -59,8 +60,8 @@ def verify(
             another Model, which is run on the same inputs.
         gradients: compare gradients as well: TensorFlow's, or those that were recorded.
         training: what was recorded is a run in training.
-        step: a learning rate, to compare a training step as well: the statistics of batch normalization, and every
-            weight after plain SGD.
+        step: an optimizer, or the learning rate of plain SGD, to compare its first step as well: the statistics of
+            batch normalization, and every weight.
         layout: of recorded images, "nhwc" or "nchw"; None finds out from the shapes.
         names: {their name: our name} for recorded arrays that are not called like the layer.
         progress: called with a line before each step of work.
@@ -83,7 +84,8 @@ def verify(
     comparison = Comparison(flat, side, arrays, tell, training=training and not named)
     rows = comparison.outputs()
     if gradients:
-        rows += comparison.gradients(rng, step)
+        optimizer = SGD(learning_rate=step) if isinstance(step, int | float) else step
+        rows += comparison.gradients(rng, optimizer)
     return Report(model.name or "model", side.name, tuple(rows), side.notes)
 
 
@@ -145,15 +147,15 @@ class Comparison:
         wide = {t: x.astype(np.float64) for t, x in known.items()}
         return {t: x.astype(self.model.dtype) for t, x in known.items()}, wide, dict.fromkeys(known, 0)
 
-    def gradients(self, rng: np.random.Generator, rate: float | None = None) -> list[Row]:
+    def gradients(self, rng: np.random.Generator, optimizer: Optimizer | None = None) -> list[Row]:
         """In training, a row for the gradient of each layer's input and of each trainable weight.
 
-        rate: with it, a row for each weight after a training step as well.
+        optimizer: with it, a row for each weight after its first step as well.
         """
         batch = len(self.arrays[0])
         dys = {t: rng.normal(size=(batch, *t.shape)).astype(self.model.dtype) for t in self.model.outputs}
         self.tell(f"running {self.side.name} forward and backward")
-        found = self.side.gradients(dys, rate)
+        found = self.side.gradients(dys, optimizer)
         if found is None:
             return []
         theirs, dys = found
@@ -161,9 +163,9 @@ class Comparison:
         ours, exact = (self._backward(model, dys) for model in (self.model, self.exact))
         sums = self._isolated_gradients(theirs, dys)
         stepped = []
-        if rate is not None:
+        if optimizer is not None:
             stepped = statistics_rows(self.model, self.exact, self._completed(theirs), theirs.after)
-            stepped += weight_rows(self.model, sums, theirs.after, rate)
+            stepped += weight_rows(self.model, sums, theirs.after, optimizer)
         readers: dict[Tensor, list[str]] = {}
         for node, name in self.model.node_names.items():
             for tensor in dict.fromkeys(node.inputs):

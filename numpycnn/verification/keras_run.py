@@ -8,6 +8,7 @@ import numpy as np
 
 from numpycnn.keras_io.build import KerasForm
 from numpycnn.layers.base import Tensor
+from numpycnn.training import Optimizer
 
 __all__ = ["Recording", "record"]
 
@@ -21,10 +22,12 @@ class Recording(NamedTuple):
     after: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
-def record(form: KerasForm, inputs, dys=None, *, training: bool = False, rate: float | None = None) -> Recording:
+def record(
+    form: KerasForm, inputs, dys=None, *, training: bool = False, optimizer: Optimizer | None = None
+) -> Recording:
     """Run `form` once; with dys, the gradient of a loss by each model output, run it backward as well.
 
-    rate: take a step of plain SGD at this learning rate too. The form's weights are put back as they were.
+    optimizer: take its first step too. The form's weights are put back as they were.
     """
     import keras
     import tensorflow as tf
@@ -43,7 +46,7 @@ def record(form: KerasForm, inputs, dys=None, *, training: bool = False, rate: f
     sources = [*arrays, *outputs[len(arrays) :]]
     found: Any = tape.gradient(ends, [sources, weights], output_gradients=[tf.constant(dy) for dy in dys.values()])
     by_tensor, by_weight = found
-    after = {} if rate is None else _stepped(form, by_weight, rate)
+    after = {} if optimizer is None else _stepped(form, by_weight, optimizer)
     for path, value in before.items():
         form.weights[path].assign(value)
     return Recording(
@@ -54,12 +57,10 @@ def record(form: KerasForm, inputs, dys=None, *, training: bool = False, rate: f
     )
 
 
-def _stepped(form: KerasForm, gradients, rate: float) -> dict[str, np.ndarray]:
-    """Every weight after a step of keras.optimizers.SGD, and the statistics that the training call has moved."""
-    import keras
-
+def _stepped(form: KerasForm, gradients, optimizer: Optimizer) -> dict[str, np.ndarray]:
+    """Every weight after a step of the keras.optimizers object, and the statistics that the training call has moved."""
     flowing = {path: gradient for path, gradient in gradients.items() if gradient is not None}
-    keras.optimizers.SGD(rate).apply(list(flowing.values()), [form.weights[path] for path in flowing])
+    optimizer.to_keras().apply(list(flowing.values()), [form.weights[path] for path in flowing])
     return {path: np.asarray(variable) for path, variable in form.weights.items()}
 
 

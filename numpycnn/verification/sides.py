@@ -8,6 +8,7 @@ import numpy as np
 
 from numpycnn.layers.base import Tensor
 from numpycnn.models.model import Model
+from numpycnn.training import Optimizer
 from numpycnn.verification.keras_run import Recording, record
 from numpycnn.verification.matching import Matched, match
 from numpycnn.verification.recordings import read_recording
@@ -33,10 +34,10 @@ class Side(Protocol):
         """Outputs of tensors, of some at least."""
         ...
 
-    def gradients(self, dys: Arrays, rate: float | None) -> tuple[Recording, Arrays] | None:
+    def gradients(self, dys: Arrays, optimizer: Optimizer | None) -> tuple[Recording, Arrays] | None:
         """Outputs and gradients of a loss, and its gradients by the model's outputs: `dys`, or the side's own.
 
-        rate: the learning rate of the training step that comes with it, if any.
+        optimizer: of the training step that comes with it, if any.
         """
         ...
 
@@ -54,8 +55,8 @@ class TensorFlow:
     def outputs(self) -> Recording:
         return record(self.form, self.arrays)
 
-    def gradients(self, dys, rate):
-        return record(self.form, self.arrays, dys, training=True, rate=rate), dys
+    def gradients(self, dys, optimizer):
+        return record(self.form, self.arrays, dys, training=True, optimizer=optimizer), dys
 
 
 class Recorded:
@@ -79,9 +80,9 @@ class Recorded:
     def outputs(self) -> Recording:
         return Recording(self.matched.outputs, {}, {})
 
-    def gradients(self, dys, rate):
+    def gradients(self, dys, optimizer):
         found = self.matched
-        if not (found.output_gradients or found.weight_gradients or (found.after and rate is not None)):
+        if not (found.output_gradients or found.weight_gradients or (found.after and optimizer is not None)):
             return None
         missing = [t for t in self.model.outputs if t not in found.output_gradients]
         if missing:

@@ -1,4 +1,4 @@
-"""One training step: what batch normalization keeps of a batch, and every weight after a step of plain SGD."""
+"""One training step: what batch normalization keeps of a batch, and every weight after an optimizer's first step."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,37 +7,58 @@ import numpy as np
 
 from numpycnn.layers.base import Node, Tensor
 from numpycnn.models.model import Model
+from numpycnn.training import SGD, Optimizer
 from numpycnn.verification.calls import Call
 from numpycnn.verification.findings import find
 from numpycnn.verification.gradient_sums import GradientSum
 from numpycnn.verification.report import Row
-from numpycnn.verification.tolerances import scaled_error
+from numpycnn.verification.tolerances import SUM, scaled_error, tolerance, unit_roundoff
 
 __all__ = ["statistics_rows", "weight_rows"]
 
 Arrays = Mapping[Tensor, np.ndarray]
 
+SCALARS = 5e-5
+"""How much of its first step an optimizer may be off by: Keras computes 1 - beta in float32 (training.optimizers)."""
+
 
 def weight_rows(
-    model: Model, sums: Mapping[Tensor | str, GradientSum], after: Mapping[str, np.ndarray], rate: float
+    model: Model, sums: Mapping[Tensor | str, GradientSum], after: Mapping[str, np.ndarray], optimizer: Optimizer
 ) -> list[Row]:
-    """A row for every trainable weight after w - rate * gradient, from the gradients on the other side's own inputs."""
+    """A row for every trainable weight after a step, from the gradients on the other side's own inputs."""
+    paths = [path for path, v in model.variables.items() if v.trainable and path in sums and path in after]
+    before = [model.variables[path].value for path in paths]
+    found = [sums[path] for path in paths]
+    lengths = [one.products // max(1, w.size) for one, w in zip(found, before, strict=True)]
+    off = [
+        tolerance(one.exact, one.scale, length=length, dtype=w.dtype)
+        for one, length, w in zip(found, lengths, before, strict=True)
+    ]
+    ours = _stepped(optimizer, before, [one.ours for one in found])
+    wide = [w.astype(np.float64) for w in before]
+    exact, above, below = (
+        _stepped(optimizer, wide, [one.exact + sign * d for one, d in zip(found, off, strict=True)])
+        for sign in (0, 1, -1)
+    )
     rows = []
-    for path, variable in model.variables.items():
-        found = sums.get(path)
-        if path in after and variable.trainable and found is not None:
-            theirs, before = after[path], variable.value
-            ours = before - np.asarray(rate, before.dtype) * np.asarray(found.ours, before.dtype)
-            exact = before.astype(np.float64) - rate * found.exact
-            scale = np.abs(exact) + np.abs(before) + rate * found.scale
-            length = found.products // max(1, theirs.size)
-            mine, other = (scaled_error(side, exact, scale, length=length) for side in (ours, theirs))
-            layer, key = path.rsplit("/", 1)
-            row = Row(layer, model.get_layer(layer).keras_class, f"{key} after a step", theirs.shape, mine, other)
-            if row.verdict == "differs":
-                row = replace(row, finding=find(key, exact, theirs, scale, length=length, chain=None))
-            rows.append(row)
+    for k, path in enumerate(paths):
+        theirs, moved = after[path], np.abs(exact[k] - wide[k])
+        spread = np.maximum(np.abs(above[k] - exact[k]), np.abs(below[k] - exact[k]))
+        if not isinstance(optimizer, SGD):
+            spread = spread + SCALARS * moved
+        scale = np.abs(exact[k]) + np.abs(wide[k]) + moved + spread / (SUM * unit_roundoff(before[k].dtype))
+        mine, other = (scaled_error(side, exact[k], scale) for side in (ours[k], theirs))
+        layer, key = path.rsplit("/", 1)
+        row = Row(layer, model.get_layer(layer).keras_class, f"{key} after a step", theirs.shape, mine, other)
+        if row.verdict == "differs":
+            row = replace(row, finding=find(key, exact[k], theirs, scale, length=1, chain=None))
+        rows.append(row)
     return rows
+
+
+def _stepped(optimizer: Optimizer, weights, gradients) -> tuple[np.ndarray, ...]:
+    gradients = [np.asarray(g, w.dtype) for w, g in zip(weights, gradients, strict=True)]
+    return optimizer.update(weights, gradients, optimizer.initial_state(weights)).weights
 
 
 def statistics_rows(model: Model, exact: Model, inputs: Arrays, after: Mapping[str, np.ndarray]) -> list[Row]:

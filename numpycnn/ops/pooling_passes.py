@@ -1,0 +1,247 @@
+"""The loops of pooling, over already checked arguments: rows first, then columns, block by block.
+
+A maximum or a sum over a window is one over its rows and then over its columns, so that kh + kw steps do the work of
+kh * kw, and what the rows leave is smaller by their stride. A block of outputs is a pooling of its own, of the pixels
+that its windows hold (`windows.cut`); it stays in a core's cache, and blocks are shared out over threads. Padding
+never enters: a tap reads only the pixels that it really sees.
+"""
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from numpycnn.ops.arguments import accumulator
+from numpycnn.ops.threads import each, hands
+from numpycnn.ops.windows import Axis, Block, Window, blocks, cut
+
+NARROW = 16
+"""Pixels of fewer channels than this are gathered before they are combined."""
+
+
+def maximum(x, window: Window) -> np.ndarray:
+    """The largest pixel of every window; NaN and -inf count as the lowest number."""
+    lowest = np.finfo(x.dtype).min
+    y = np.empty((len(x), *window.output_shape, x.shape[3]), x.dtype)
+
+    def piece(block):
+        _pooled(np.fmax, lowest, x, window, block, y[block])
+        if not (y[block] >= lowest).all():
+            np.fmax(y[block], lowest, out=y[block])
+
+    each(piece, _blocks(window, x.shape, 2 * window.columns.stride * x.itemsize), x.nbytes + y.nbytes)
+    return y
+
+
+def average(x, window: Window, divisors) -> np.ndarray:
+    """The sum of every window, divided by the divisors (out_height, out_width, 1); of x's dtype."""
+    y = np.empty((len(x), *window.output_shape, x.shape[3]), x.dtype)
+    wide, divide = accumulator(x.dtype), _divider(divisors)
+
+    def piece(block):
+        total = y[block] if x.dtype == wide else np.empty(y[block].shape, wide)
+        _pooled(np.add, 0, x, window, block, total)
+        y[block] = divide(total, block)
+
+    each(piece, _blocks(window, x.shape, 3 * window.columns.stride * wide.itemsize), x.nbytes + y.nbytes)
+    return y
+
+
+def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
+    """Every pixel of a window gets dy over its divisor: spread along the columns, then along the rows."""
+    wide, divide = accumulator(dy.dtype), _divider(divisors)
+    dx = np.zeros(x_shape, wide)
+
+    def images(group):
+        for block in group:
+            (n, rows, columns), own = cut(window, block)
+            share = divide(dy[block].astype(wide), block)
+            wider = np.zeros((*share.shape[:2], own.columns.size, share.shape[3]), wide)
+            for outputs, pixels in _taps(own.columns):
+                _add(wider[:, :, pixels], share[:, :, outputs], own.columns)
+            for outputs, pixels in _taps(own.rows):
+                _add(dx[n, rows, columns][:, pixels], wider[:, outputs], *own)
+
+    pieces = _blocks(window, x_shape, (1 + window.columns.stride) * wide.itemsize)
+    each(images, _by_images(pieces), 2 * dx.nbytes + dy.nbytes)
+    return dx.astype(dy.dtype, copy=False)
+
+
+def maximum_backward(dy, x, y, window: Window) -> np.ndarray:
+    """Each output gives dy to the first pixel of its window, in row order, that equals it."""
+    way, held = way_back(window, finite=bool(np.isfinite(dy).all()))
+    dx = np.zeros(x.shape, accumulator(x.dtype))
+
+    def piece(block):
+        pixels, own = cut(window, block)
+        way(dx[pixels], dy[block], x[pixels], y[block], own)
+
+    pieces = _blocks(window, x.shape, held * dx.itemsize)
+    if way is _by_tiles:
+        each(piece, pieces, 2 * dx.nbytes + x.nbytes)
+    else:  # windows overlap; and many short steps would wait for each other more than two threads could save
+        for block in pieces:
+            piece(block)
+    return dx.astype(x.dtype, copy=False)
+
+
+def way_back(window: Window, *, finite: bool):
+    """Which loop brings dy back to the pixels of a block, and how many numbers it holds for each output."""
+    (rows, columns), phases = window, window.rows.stride * window.columns.stride
+    if not finite:
+        return _by_choice, 2 * phases + 2
+    if all(a.kernel == a.stride and a.before == 0 and a.output * a.kernel <= a.size for a in window):
+        return _by_tiles, 2 * columns.kernel + rows.kernel * columns.kernel // 4 + 1
+    return _by_masks, 2 * phases + 2
+
+
+# The ways of the gradient of a maximum: to the pixels dx of a block, which are 0 where windows lie side by side.
+
+
+def _by_choice(dx, dy, x, y, window: Window) -> None:
+    """The definition, tap by tap: where the pixel is the output and none before it was, it takes dy, else nothing."""
+    x = np.fmax(x, np.finfo(x.dtype).min)
+    unclaimed = np.ones(y.shape, bool)
+    for outputs, pixels in _both_taps(window):
+        first = unclaimed[outputs] & (x[pixels] == y[outputs])
+        unclaimed[outputs] ^= first
+        dx[pixels] += np.where(first, dy[outputs], 0)
+
+
+def _by_tiles(dx, dy, x, y, window: Window) -> None:
+    """The same for a finite dy and windows side by side, over whole rows of pixels, each beside its own output.
+
+    Where as many pixels equal their output as there are outputs, each is the first of its window.
+    """
+    (rows, columns), (_, height, width, _) = window, y.shape
+    y_wide, dy_wide = (np.repeat(array, columns.kernel, axis=2) for array in (y, dy))
+    x = x if (y > np.finfo(x.dtype).min).all() else np.fmax(x, np.finfo(x.dtype).min)
+    of_row = [(slice(None), slice(a, height * rows.kernel, rows.kernel)) for a in range(rows.kernel)]
+    of_row = [(*which, slice(0, width * columns.kernel)) for which in of_row]
+    equal = [x[pixels] == y_wide for pixels in of_row]
+    if sum(map(np.count_nonzero, equal)) != y.size:
+        unclaimed = np.ones(y.shape, bool)
+        for row in equal:
+            for b in range(columns.kernel):
+                row[:, :, b :: columns.kernel] &= unclaimed
+                unclaimed ^= row[:, :, b :: columns.kernel]
+    for pixels, first in zip(of_row, equal, strict=True):
+        np.multiply(dy_wide, first, out=dx[pixels], dtype=dx.dtype)
+
+
+def _by_masks(dx, dy, x, y, window: Window) -> None:
+    """The same for a finite dy, which a mask of ones and zeros may multiply, over pixels sorted by phase.
+
+    With strides (sh, sw), tap (a, b) sees every sh-th row and sw-th column: the pixels of one phase. Phases lie in
+    memory without gaps, so that each step runs through whole rows of the outputs.
+    """
+    lowest, strides = np.finfo(x.dtype).min, (window.rows.stride, window.columns.stride)
+    counted = x if (y > lowest).all() else np.fmax(x, lowest)
+    phases: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+    unclaimed, equal, share = np.ones(y.shape, bool), np.empty(y.shape, bool), np.empty(y.shape, dx.dtype)
+    for outputs, pixels in _both_taps(window):
+        phase = tuple(slice(p.start % s, None, s) for p, s in zip(pixels[1:], strides, strict=True))
+        key = phase[0].start, phase[1].start
+        if key not in phases:
+            own = np.ascontiguousarray(counted[:, *phase])
+            phases[key] = own, np.zeros(own.shape, dx.dtype)
+        within = (slice(None), *map(_within_phase, pixels[1:], strides))
+        own, gradient = (array[within] for array in phases[key])
+        first, part = equal[outputs], share[outputs]
+        np.equal(own, y[outputs], out=first)
+        first &= unclaimed[outputs]
+        unclaimed[outputs] ^= first
+        np.multiply(dy[outputs], first, out=part, dtype=part.dtype)
+        gradient += part
+    for (row, column), (_, gradient) in phases.items():
+        _add(dx[:, row :: strides[0], column :: strides[1]], gradient, *window)
+
+
+# What they are made of.
+
+
+def _pooled(combine, start, x, window: Window, block: Block, out) -> None:
+    """Combine every window of a block into out: down its rows, then across its columns."""
+    pixels, own = cut(window, block)
+    x = x[pixels]
+    down = _taps(own.rows)
+    if len(down) == 1 and down[0][0] == slice(0, own.rows.output):
+        narrow = x[:, down[0][1]]
+    else:
+        narrow = np.empty((len(x), own.rows.output, *x.shape[2:]), out.dtype)
+        _combined(combine, start, [((slice(None), o), x[:, p]) for o, p in down], narrow)
+    every = (slice(None), slice(None))
+    if own.columns.stride == 1 or (own.columns.kernel <= 3 and x.shape[3] >= NARROW):
+        parts = [((*every, o), narrow[:, :, p]) for o, p in _taps(own.columns)]
+    else:
+        parts = [((*every, o), part) for o, part in _columns_by_phase(narrow, own.columns)]
+    _combined(combine, start, parts, out)
+
+
+def _columns_by_phase(x, axis: Axis):
+    """What each tap sees of the columns, out of one copy for each phase, in which its pixels lie side by side."""
+    phases: dict[int, np.ndarray] = {}
+    for outputs, pixels in _taps(axis):
+        key = pixels.start % axis.stride
+        if key not in phases:
+            phases[key] = np.ascontiguousarray(x[:, :, key :: axis.stride])
+        yield outputs, phases[key][:, :, _within_phase(pixels, axis.stride)]
+
+
+def _combined(combine, start, parts, out) -> None:
+    """Combine, in their order, the values of all parts into the places of out that each belongs to."""
+    rest = list(parts)
+    whole = [values.shape == out.shape for _, values in rest[:2]]
+    if whole == [True, True]:
+        combine(rest[0][1], rest[1][1], out=out, dtype=out.dtype)
+        rest = rest[2:]
+    elif whole[:1] == [True]:
+        out[...] = rest[0][1]
+        rest = rest[1:]
+    else:
+        out[...] = start
+    for place, values in rest:
+        combine(out[place], values, out=out[place], dtype=out.dtype)
+
+
+def _within_phase(pixels: slice, stride: int) -> slice:
+    """A step through every stride-th pixel as a step through one phase of them."""
+    first = pixels.start // stride
+    return slice(first, first + len(range(pixels.start, pixels.stop, stride)))
+
+
+def _taps(axis: Axis) -> list[tuple[slice, slice]]:
+    return [(outputs, pixels) for outputs, pixels in map(axis.tap, range(axis.kernel)) if outputs.stop > outputs.start]
+
+
+def _both_taps(window: Window):
+    """For every tap, in row order: the outputs that see a pixel through it, and those pixels, as indices."""
+    columns = _taps(window.columns)
+    for rows_out, rows_in in _taps(window.rows):
+        for columns_out, columns_in in columns:
+            yield (slice(None), rows_out, columns_out), (slice(None), rows_in, columns_in)
+
+
+def _add(to, values, *axes: Axis) -> None:
+    """Add values, or put them where windows that lie side by side leave nothing to add to."""
+    if all(axis.extent <= axis.stride for axis in axes):
+        to[...] = values
+    else:
+        to += values
+
+
+def _divider(divisors):
+    """total / the divisors of a block; by one number, which is faster, where they are all alike."""
+    if divisors.size and (divisors == divisors.flat[0]).all():
+        return lambda total, block: np.divide(total, divisors.flat[0], out=total)
+    return lambda total, block: np.divide(total, divisors[block[1:]], out=total)
+
+
+def _blocks(window, x_shape, held: int) -> list[Block]:
+    """Blocks of outputs, `held` bytes of work for each and channel: at most 2 BLOCK_BYTES on all threads together."""
+    return list(blocks(window, x_shape[0], max(1, hands() // 2) * held * x_shape[3]))
+
+
+def _by_images(pieces: list[Block]) -> list[list[Block]]:
+    """The blocks of the same images, whose windows may hold the same pixels, together."""
+    return [list(group) for _, group in groupby(pieces, key=lambda block: block.images.start)]

@@ -1,0 +1,26 @@
+"""The table of docs/benchmarks.md is what docs/measured/ has."""
+
+import json
+from pathlib import Path
+
+from benchmarks.table import SIDES, geometric_mean, ratio
+
+DOCS = Path(__file__).parents[1] / "docs"
+MEASURED = DOCS / "measured" / "passes-2026-11-25.json"
+
+
+def line(record: dict) -> str:
+    sides = {name: f"{1e3 * side['min']:.3g}" for name, side in record["sides"].items()}
+    peers = [f"{name} {sides[name]}" for name in SIDES[3:] if name in sides]
+    return (
+        f"| {record['row']} | {sides['numpycnn']} | {sides['tensorflow']} | {ratio(record):.2f} | {', '.join(peers)} |"
+    )
+
+
+def test_every_measured_row_is_on_the_page():
+    measured, page = json.loads(MEASURED.read_text()), (DOCS / "benchmarks.md").read_text()
+    for record in measured["rows"]:
+        assert line(record) in page
+    assert f"geometric mean {geometric_mean(measured['rows']):.2f}" in page
+    assert measured["environment"]["date"] in page
+    assert measured["environment"]["cpu"] in page

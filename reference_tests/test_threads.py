@@ -1,0 +1,173 @@
+"""Threads: every piece once, errors, nothing nested, and the same bits however many there are."""
+
+import os
+import threading
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from numpycnn import ops
+from numpycnn.ops import threads
+
+HUGE = 2**40
+
+
+@pytest.fixture(params=["1", "2", "4"])
+def hands(request, monkeypatch):
+    monkeypatch.setenv("NUMPYCNN_THREADS", request.param)
+    return int(request.param)
+
+
+def test_every_piece_is_done_once(hands):
+    done, names = np.zeros(300, int), set()
+
+    def work(k):
+        time.sleep(0.0005)
+        done[k] += 1
+        names.add(threading.get_ident())
+
+    threads.each(work, range(300), HUGE)
+    assert (done == 1).all()
+    assert len(names) == hands
+
+
+def test_little_work_and_work_within_a_piece_stay_in_their_thread(monkeypatch):
+    monkeypatch.setenv("NUMPYCNN_THREADS", "4")
+    names: list = []
+    threads.each(lambda k: names.append(threading.get_ident()), range(50), threads.LEAST_BYTES - 1)
+    assert set(names) == {threading.get_ident()}
+    inner: dict = {}
+
+    def outer(k):
+        inner[k] = [], threading.get_ident()
+        threads.each(lambda j: inner[k][0].append(threading.get_ident()), range(20), HUGE)
+
+    threads.each(outer, range(6), HUGE)
+    assert all(len(names) == 20 and set(names) == {own} for names, own in inner.values())
+
+
+def test_an_error_of_a_piece_is_raised_after_all_have_ended(hands):
+    running = []
+
+    def work(k):
+        running.append(k)
+        time.sleep(0.002)
+        if k == 3:
+            raise ZeroDivisionError(k)
+        running.remove(k)
+
+    with pytest.raises(ZeroDivisionError):
+        threads.each(work, range(1000), HUGE)
+    assert running == [3]
+    threads.each(running.append, [7], HUGE)
+    assert running == [3, 7]
+
+
+def test_how_numpy_treats_errors_goes_along(hands):
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        threads.each(lambda k: np.ones(3) / np.zeros(3), range(8), HUGE)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_makes_threads_of_its_own(monkeypatch):
+    monkeypatch.setenv("NUMPYCNN_THREADS", "2")
+    threads.each(time.sleep, [0.001] * 4, HUGE)
+    child = os.fork()
+    if child == 0:
+        threads.each(time.sleep, [0.001] * 4, HUGE)
+        os._exit(0)
+    for _ in range(1000):
+        if os.waitpid(child, os.WNOHANG) != (0, 0):
+            return
+        time.sleep(0.01)
+    os.kill(child, 9)
+    pytest.fail("the forked process waits for threads that it does not have")
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({"NUMPYCNN_THREADS": "3", "OMP_NUM_THREADS": "1"}, 3),
+        ({"OMP_NUM_THREADS": "2,1"}, 2),
+        ({"NUMPYCNN_THREADS": "0"}, 1),
+        ({"NUMPYCNN_THREADS": "99"}, threads.MOST),
+        ({"NUMPYCNN_THREADS": "many", "OMP_NUM_THREADS": ""}, min(threads.MOST, threads.cores())),
+    ],
+)
+def test_how_many(settings, count, monkeypatch):
+    for name in threads.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert threads.hands() == count
+
+
+def test_slices_cover_all_in_pieces_of_about_one_size():
+    for length, bytes_each in ((0, 8), (1, 1), (10, threads.PIECE_BYTES), (1000, 7000), (3, HUGE)):
+        pieces = threads.slices(length, bytes_each)
+        assert [i for piece in pieces for i in range(length)[piece]] == list(range(length))
+        sizes = [piece.stop - piece.start for piece in pieces]
+        assert all(size * bytes_each <= threads.PIECE_BYTES or size == 1 for size in sizes)
+
+
+def calls():
+    """Each op that is shared out, on arrays large enough to be."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((7, 53, 46, 24), np.float32)
+    dy = rng.standard_normal(x.shape, np.float32)
+    half = rng.standard_normal((7, 27, 23, 24), np.float32)
+    kernel = rng.standard_normal((3, 2, 24, 1), np.float32)
+    gamma, beta = rng.standard_normal((2, 24), np.float32)
+    pool = {"strides": 2, "padding": "same"}
+    return {
+        "max_pool2d": lambda: ops.max_pool2d(x, 3, **pool),
+        "max_pool2d_backward": lambda: ops.max_pool2d_backward(half, x, 3, **pool),
+        "avg_pool2d": lambda: ops.avg_pool2d(x, 3, **pool),
+        "avg_pool2d_backward": lambda: ops.avg_pool2d_backward(half, x, 3, **pool),
+        "global_avg_pool2d": lambda: ops.global_avg_pool2d(x),
+        "global_max_pool2d": lambda: ops.global_max_pool2d(x),
+        "local_response_normalization": lambda: ops.local_response_normalization(x, beta=0.75),
+        "local_response_normalization_backward": lambda: ops.local_response_normalization_backward(dy, x),
+        "batch_normalization": lambda: ops.batch_normalization(x, gamma, gamma**2, gamma=gamma, beta=beta),
+        "batch_normalization_backward": lambda: ops.batch_normalization_backward(dy, x, beta, gamma**2, gamma=gamma),
+        "batch_normalization_train": lambda: ops.batch_normalization_train(x, gamma=gamma, beta=beta),
+        "batch_normalization_train_backward": lambda: ops.batch_normalization_train_backward(dy, x, gamma=gamma),
+        "depthwise_conv2d": lambda: ops.depthwise_conv2d(x, kernel, beta, padding="same"),
+        "depthwise_conv2d_backward": lambda: ops.depthwise_conv2d_backward(dy, x, kernel, padding="same"),
+        "softmax": lambda: ops.softmax(x),
+        "softmax_backward": lambda: ops.softmax_backward(dy, x),
+        "sigmoid": lambda: ops.sigmoid(x),
+        "gelu_backward": lambda: ops.gelu_backward(dy, x),
+    }
+
+
+@pytest.mark.parametrize("name", calls())
+def test_the_number_of_threads_changes_no_bit(name, monkeypatch):
+    monkeypatch.setattr(threads, "PIECE_BYTES", 2**17)  # many pieces
+    call, found = calls()[name], []
+    for count in ("1", "2", "4", "4"):
+        monkeypatch.setenv("NUMPYCNN_THREADS", count)
+        result = call()
+        found.append([array.tobytes() for array in (result if isinstance(result, tuple) else (result,))])
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_pooling_takes_its_output_and_four_megabytes(size, hands):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((4, 112, 112, 64), np.float32), rng.standard_normal((4, 56, 56, 64), np.float32)
+    how = {"pool_size": size, "strides": 2, "padding": "same"}
+    y = ops.max_pool2d(x, **how)
+    for call in (
+        lambda: ops.max_pool2d(x, **how),
+        lambda: ops.avg_pool2d(x, **how),
+        lambda: ops.max_pool2d_backward(dy, x, **how, y=y),
+        lambda: ops.avg_pool2d_backward(dy, x, **how),
+    ):
+        tracemalloc.start()
+        result = call()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < result.nbytes + 4e6
