@@ -9,6 +9,7 @@ Each prints its figures as JSON. The folder of the run (--out) keeps the rest; o
 import argparse
 import json
 import os
+import sys
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -61,7 +62,7 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
 
     def report(epoch, logs):
         ends.append(time.perf_counter())
-        print(f"epoch {epoch}, {ends[-1] - ends[-2]:.1f} s: {json.dumps(logs)}", flush=True)
+        print(f"epoch {epoch}, {ends[-1] - ends[-2]:.1f} s: {json.dumps(logs)}", file=sys.stderr, flush=True)
 
     trained = train(model, data, config, out=out, resume=resumed, report=report)
     seconds = [round(after - before, 1) for before, after in pairwise(ends)]

@@ -119,3 +119,14 @@ def test_the_table_of_keras_applications_is_what_was_measured():
     assert all(row["holds"] for row in rows)
     page = (ROOT / "docs" / "keras_files.md").read_text(encoding="utf-8")
     assert "\n".join([HEADINGS, *map(line, rows), "40 of 40 hold"]) in page
+
+
+def test_the_page_on_training_quotes_what_was_measured():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/training-digits-[\d-]+\.json", page))
+    run = json.loads((ROOT / file).read_text(encoding="utf-8"))
+    accuracy, epochs = f"{100 * run['test_accuracy']:.2f} %", len(run["history"])
+    seconds = f"{run['processor_seconds']} s | {run['seconds_in_all']} s at a load of {run['load_average'][0]:.0f}"
+    assert f"| digits | numpy, one thread | {accuracy} | {epochs} | {seconds} on" in page
+    assert run["test_accuracy"] > 0.98
+    assert run["date"] in page
