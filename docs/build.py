@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     from sphinx.cmd.build import main as sphinx
 
-    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     os.chdir(DOCS.parent)  # the pages name files as from the root of the repository
     status = sphinx(["--builder", "html", "--fail-on-warning", "--keep-going", str(DOCS), str(out)])
     if not status:

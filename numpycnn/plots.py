@@ -209,7 +209,7 @@ def training_curves(history: Sequence[dict[str, Any]], *, path=None) -> "Figure"
     if not history:
         fail("training_curves", "there must be at least one epoch", history=history)
     names = [name for name in history[0] if name != "epoch" and not name.startswith("val_")]
-    figure = _new_figure("training_curves", figsize=(4 * len(names), 3.2))
+    figure = new_figure("training_curves", figsize=(4 * len(names), 3.2))
     epochs = [row["epoch"] for row in history]
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for key, label in ((name, "train"), (f"val_{name}", "validation")):

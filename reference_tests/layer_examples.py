@@ -226,6 +226,8 @@ SHAPING = [
     one(layers.UpSampling2D(), 4, 3, 5),
     one(layers.UpSampling2D((3, 1)), 4, 3, 5),
     one(layers.UpSampling2D(2, "bilinear"), 4, 3, 5, precision=np.float32),
+    one(layers.UpSampling2D((3, 2), "bicubic"), 4, 3, 5, precision=np.float32),
+    one(layers.Resizing(5, 9, "bicubic"), 4, 6, 3, precision=np.float32),
     one(layers.Resizing(6, 11), *IMAGE, precision=np.float32),
     one(layers.Resizing(4, 3, interpolation="nearest"), *IMAGE),
     one(layers.Rescaling(1 / 127.5, -1), 6, 5, 4, precision=np.float32),

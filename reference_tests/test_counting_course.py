@@ -265,6 +265,7 @@ def test_what_is_not_counted_is_listed():
         (layers.DepthMaxPooling2D(2), [(4, 3, 6)], {"pooling": 2 * 36}),
         (layers.GlobalAveragePooling2D(), [(4, 3, 2)], {"pooling": 24}),
         (layers.UpSampling2D((2, 3), interpolation="bilinear"), [(4, 3, 2)], {"resizing": 4 * 144}),
+        (layers.UpSampling2D((2, 3), interpolation="bicubic"), [(4, 3, 2)], {"resizing": 16 * 144}),
         (layers.UpSampling2D((2, 3)), [(4, 3, 2)], {}),
         (layers.Rescaling(2.0), [(4, 3, 2)], {"normalization": 24}),
         (layers.Flatten(), [(4, 3, 2)], {}),

@@ -78,6 +78,17 @@ def test_the_square_root_in_every_dtype_and_below_zero(seed, dtype):
     np.testing.assert_allclose(loss, (steps**2).sum(-1), rtol=3e-3 if dtype == np.float16 else 1e-5, atol=1e-6)
 
 
+def test_what_the_losses_refuse():
+    box = [[0.5, 0.5, 0.2, 0.2]]
+    for side in (2, 3):
+        wrong = np.array(box)
+        wrong[0, side] = -0.1
+        with pytest.raises(ValueError, match="square_root_box_loss: the sides of y_true must be at least 0"):
+            square_root_box_loss(wrong, box)
+    with pytest.raises(ValueError, match="localization_loss: box_loss must be one of mean_squared_error, square_root;"):
+        localization_loss([0], box, [[1.0]], box, box_loss="giou")
+
+
 @given(SEEDS, st.integers(0, 6))
 def test_mean_iou_of_boxes(seed, count):
     rng = np.random.default_rng(seed)

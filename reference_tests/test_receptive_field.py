@@ -77,6 +77,7 @@ LAYERS = [
     lambda y: layers.ReLU()(y),
     lambda y: layers.UpSampling2D((2, 3))(y),
     lambda y: layers.UpSampling2D((3, 2), interpolation="bilinear")(y),
+    lambda y: layers.UpSampling2D((1, 2), interpolation="bicubic")(y),
     lambda y: Conv2DTranspose(2, (3, 2), strides=(2, 1), padding="same", kernel_initializer="ones")(y),
     lambda y: layers.DepthwiseConv2D((2, 3), depthwise_initializer="ones", padding="same")(y),
 ]

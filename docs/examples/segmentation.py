@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", default="segmentation.png", help="where to save the picture")
     parser.add_argument("--scenes", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--json", help="where to save the numbers")
     options = parser.parse_args(arguments)
 
@@ -72,9 +73,8 @@ def main(arguments: list[str] | None = None) -> None:
     known = np.arange(len(digits)) < 1500  # the last writers' digits are for the test
     model = models.unet(CLASSES, (*SIZE, 1), filters=8, depth=3)
     images, maps = digit_scenes(digits[known], labels[known], options.scenes, seed=0)
-    losses = descend(
-        model, images, lambda rows, found: loss(maps[rows], found), epochs=options.epochs, batch=16, rate=2e-3
-    )
+    given = {"epochs": options.epochs, "batch": options.batch, "rate": 2e-3}
+    losses = descend(model, images, lambda rows, found: loss(maps[rows], found), **given)
 
     unseen, truth = digit_scenes(digits[~known], labels[~known], 300, seed=1)
     counted = count(model)

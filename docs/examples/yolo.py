@@ -1,6 +1,7 @@
 """A small YOLO learns to find digits, from 6,000 scenes, in NumPy: the three versions with one trunk.
 
 python docs/examples/yolo.py --out yolo.png
+python docs/examples/yolo.py --folder PICTURES --out yolo.png      # a subfolder of light things on dark for each class
 """
 
 import argparse
@@ -13,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from numpycnn import detection, plots
-from numpycnn.data import Scenes, sample_digits, scenes
+from numpycnn.data import Scenes, load_cutouts, sample_digits, scenes
 from numpycnn.detection import mean_average_precision, yolo_detections
 from numpycnn.models import Model, yolo_small
 from numpycnn.training import Adam, CosineDecay
 
-SIDE, CELLS, CLASSES = 48, 6, 10
+SIDE, CELLS = 48, 6
 
 
 class Version(NamedTuple):
@@ -30,9 +31,9 @@ class Version(NamedTuple):
     decode: Callable
 
 
-def version_of(name: str, anchors) -> Version:
+def version_of(name: str, anchors, classes: int) -> Version:
     """One grid of 6x6, for v1 with two predictors, for the others with the anchors (2, 2)."""
-    d, given = detection, {"classes": CLASSES, "format": "xyxy", "image_shape": (SIDE, SIDE)}
+    d, given = detection, {"classes": classes, "format": "xyxy", "image_shape": (SIDE, SIDE)}
     grid, one = (CELLS, CELLS), anchors[None]
     return {
         "v1": Version(
@@ -56,11 +57,16 @@ def version_of(name: str, anchors) -> Version:
     }[name]
 
 
-def digit_scenes(known: bool, count: int, seed: int) -> Scenes:
-    """Scenes of one to three digits by the first 1,500 of scikit-learn's, or by the others: other writers'."""
-    digits, labels = sample_digits()
-    chosen = (np.arange(len(digits)) < 1500) == known
-    return scenes(digits[chosen], labels[chosen], count, size=SIDE, seed=seed)
+def things(folder: str | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cutouts and classes of scikit-learn's digits or a folder's pictures, and which of them are to learn from.
+
+    Of the digits those are the first 1,500, so that the others are other writers'; of a folder five of six.
+    """
+    if folder is None:
+        cutouts, labels = sample_digits()
+        return cutouts, labels, np.arange(len(labels)) < 1500
+    cutouts, labels, _ = load_cutouts(folder)
+    return cutouts, labels, np.arange(len(labels)) % 6 != 0
 
 
 def train(model: Model, version: Version, made: Scenes, *, epochs: int, batch: int = 32) -> None:
@@ -113,26 +119,32 @@ def draw(test: Scenes, found: list[dict], path: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Train small YOLOs that find digits.")
     parser.add_argument("--version", nargs="+", choices=["v1", "v2", "v3"], default=["v3"])
+    parser.add_argument(
+        "--folder", help="pictures in subfolders, one for each class, in place of scikit-learn's digits"
+    )
     parser.add_argument("--scenes", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--out", default="yolo.png", help="where to save the picture, of the last version")
     parser.add_argument("--json", help="where to save what was measured")
     options = parser.parse_args(arguments)
 
-    made, test = digit_scenes(True, options.scenes, seed=0), digit_scenes(False, 300, seed=1)
+    cutouts, labels, known = things(options.folder)
+    made = scenes(cutouts[known], labels[known], options.scenes, size=SIDE, seed=0)
+    test = scenes(cutouts[~known], labels[~known], 300, size=SIDE, seed=1)
+    classes = int(labels.max()) + 1
     boxes = np.concatenate([one["boxes"] for one in made.objects])
     anchors = detection.anchor_boxes((boxes[:, 2:] - boxes[:, :2]) / SIDE, 2)
     print("anchors in pixels: " + ", ".join(f"{w:.1f} x {h:.1f}" for w, h in anchors * SIDE))
     rows, found = [], []
     for name in options.version:
-        model, version = yolo_small(CLASSES, (SIDE, SIDE, 1), version=name), version_of(name, anchors)
+        model, version = yolo_small(classes, (SIDE, SIDE, 1), version=name), version_of(name, anchors, classes)
         start = time.process_time()
         train(model, version, made, epochs=options.epochs)
         seconds = time.process_time() - start
         rows.append({"version": name, **measure(test.objects, find(model, version, test.images, 0.01))})
         rows[-1]["processor_seconds"] = round(seconds)
         found = find(model, version, test.images[:8], 0.5)
-        print(f"{name}, 300 scenes of other writers' digits: mean AP at IoU 0.5 {rows[-1]['ap50']:.3f},", end=" ")
+        print(f"{name}, 300 scenes of what it has not seen: mean AP at IoU 0.5 {rows[-1]['ap50']:.3f},", end=" ")
         print(f"over 0.5 .. 0.95 {rows[-1]['ap']:.3f}, of boxes alone at 0.5 {rows[-1]['boxes_ap50']:.3f};", end=" ")
         print(f"{seconds:.0f} s of processor time")
     draw(test, found, options.out)

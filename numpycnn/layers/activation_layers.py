@@ -35,6 +35,11 @@ class ReLU(SingleOp):
     def __post_init__(self):
         at_least_zero(self, "negative_slope", "threshold", *(["max_value"] if self.max_value is not None else []))
 
+    def forward_over(self, weights, x):
+        if self.threshold or self.negative_slope:
+            return None
+        return np.clip(x, 0, self.max_value, out=x) if self.max_value is not None else np.maximum(x, 0, out=x)
+
     @property
     def keeps(self):
         """The output where it tells on which side of every kink the input was."""

@@ -87,8 +87,8 @@ class Layer:
     """Which of "inputs" and "output" the backward reads: a tuple, or a property that gives one."""
 
     in_place: ClassVar[bool] = False
-    """Whether the output can be written over an input of its size, and dx over dy, as frameworks do; NumPy here never
-    does."""
+    """Whether the output can be written over an input of its size, and dx over dy, as frameworks do; here only those
+    layers do that have a `forward_over`, in Model.predict."""
 
     view: ClassVar[bool] = False
     """Whether the output is the input in another shape, which needs no memory of its own."""
@@ -138,6 +138,10 @@ class Layer:
 
     def forward(self, weights: Weights, *inputs: np.ndarray) -> np.ndarray:
         raise NotImplementedError
+
+    def forward_over(self, weights: Weights, *inputs: np.ndarray) -> np.ndarray | None:
+        """`forward` in inference, written over the first input, which nobody else reads; None where it cannot be."""
+        return None
 
     def backward(self, weights: Weights, dy: np.ndarray, kept: Kept) -> Gradients:
         raise NotImplementedError

@@ -10,7 +10,7 @@ import numpy as np
 from numpycnn import ops
 from numpycnn.layers.base import Gradients, Layer
 from numpycnn.layers.single_op import Op
-from numpycnn.ops.arguments import axis_index, fail
+from numpycnn.ops.arguments import axis_index, fail, ieee
 
 __all__ = ["Add", "Average", "Concatenate", "Maximum", "Multiply", "Subtract"]
 
@@ -54,6 +54,15 @@ class Add(Merging):
     """`ops.add`: the sum of the inputs, as at the end of a residual unit."""
 
     op = Op(ops.add, ops.add_backward)
+
+    @ieee
+    def forward_over(self, weights, *inputs):
+        first, *others = inputs
+        if first.dtype == np.float16 or any(x.shape != first.shape for x in others):
+            return None
+        for x in others:
+            first += x
+        return first
 
 
 @dataclass(frozen=True, eq=False)

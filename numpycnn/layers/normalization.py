@@ -9,7 +9,7 @@ import numpy as np
 from numpycnn import ops
 from numpycnn.layers.base import Gradients, Layer, Shape, Step, WeightSpec, absolute, check_image
 from numpycnn.layers.single_op import Op, SingleOp
-from numpycnn.ops.arguments import axis_index, fail
+from numpycnn.ops.arguments import axis_index, fail, ieee
 from numpycnn.ops.scalars import real
 
 __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalization"]
@@ -87,6 +87,27 @@ class BatchNormalization(Normalizing):
     def forward(self, weights, x):
         moving = weights["moving_mean"], weights["moving_variance"]
         return ops.batch_normalization(x, *moving, **self.learnt(weights))
+
+    @ieee
+    def forward_over(self, weights, x):
+        """One scale and one offset a channel, made in float64: the moving statistics are constants in inference.
+
+        Image by image, so that what is scaled is still in the cache when the offset comes.
+        """
+        mean, variance, gamma, beta = (
+            np.asarray(weights.get(name, default), np.float64)
+            for name, default in (("moving_mean", 0), ("moving_variance", 1), ("gamma", 1), ("beta", 0))
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = gamma / np.sqrt(variance + self.epsilon)
+            offset = (beta - mean * slope).astype(x.dtype)
+        if x.dtype == np.float16 or not (np.isfinite(slope).all() and np.isfinite(offset).all()):
+            return None
+        slope = slope.astype(x.dtype)
+        for image in x:
+            image *= slope
+            image += offset
+        return x
 
     def call(self, weights, inputs, *, training=False, rng=None):
         if not (training and self.trainable):

@@ -7,9 +7,10 @@ from math import prod
 import numpy as np
 
 from numpycnn import ops
-from numpycnn.layers.base import Pair, check_image
+from numpycnn.layers.base import Gradients, Pair, check_image
 from numpycnn.layers.single_op import Op, SingleOp
-from numpycnn.ops.arguments import fail, integer, pair
+from numpycnn.ops.arguments import integer, pair
+from numpycnn.ops.resize import check_interpolation, spread_back
 from numpycnn.ops.windows import Reach
 
 __all__ = ["Resizing", "UpSampling2D"]
@@ -18,27 +19,35 @@ __all__ = ["Resizing", "UpSampling2D"]
 class Interpolating(SingleOp):
     """What resizing layers share: how new pixels are made of old ones.
 
-    Raises: ValueError for an interpolation other than "nearest" and "bilinear".
+    Raises: ValueError for an interpolation other than "nearest", "bilinear" and "bicubic".
     """
 
     interpolation: str
 
     def __post_init__(self):
-        if self.interpolation not in ("nearest", "bilinear"):
-            fail(self.keras_class, 'interpolation must be "nearest" or "bilinear"', interpolation=self.interpolation)
+        check_interpolation(self.keras_class, self.interpolation)
 
     def operations(self, *input_shapes):
-        return {"resizing": 4 * prod(self.output_shape(*input_shapes))} if self.interpolation == "bilinear" else {}
+        pixels = {"nearest": 0, "bilinear": 4, "bicubic": 16}[self.interpolation] * prod(
+            self.output_shape(*input_shapes)
+        )
+        return {"resizing": pixels} if pixels else {}
 
     def reach(self, *input_shapes):
-        """The pixels on either side of the place whose value is wanted; nearest takes one of them."""
+        """The pixels on either side of the place whose value is wanted, two each for bicubic; nearest takes one."""
         sizes = zip(input_shapes[0][:2], self.output_shape(*input_shapes)[:2], strict=True)
         steps = (Fraction(before, after) for before, after in sizes)
-        rows, columns = (Reach(step, step / 2 - Fraction(3, 2), step / 2 + Fraction(1, 2)) for step in steps)
+        more = 1 if self.interpolation == "bicubic" else 0
+        before, after = Fraction(3, 2) + more, Fraction(1, 2) + more
+        rows, columns = (Reach(step, step / 2 - before, step / 2 + after) for step in steps)
         return rows, columns
 
     def output_scale(self, weights, inputs, *, training=False):
-        return np.abs(inputs[0]).max(axis=(1, 2), keepdims=True)
+        """The largest pixel; bicubic weights of both signs add up to less than twice that."""
+        return np.abs(inputs[0]).max(axis=(1, 2), keepdims=True) * (2 if self.interpolation == "bicubic" else 1)
+
+    def gradient_scales(self, weights, dy, kept):
+        return Gradients((spread_back(dy, kept.input.shape[1:3], self.interpolation),), {})
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,18 +147,27 @@ class Graph(Layer):
         rng=None,
         visit: Callable | None = None,
         asks: Callable[[Node], Sequence[bool]] | None = None,
+        overwrite: bool = False,
     ):
         """Compute the graph once; `visit(node, arrays_in, step)` sees every node as it has run.
 
         An array is let go as soon as its last reader has run, unless `visit` keeps it. `asks` says of a node that is a
         graph itself the gradients of which of its inputs will be wanted.
+
+        overwrite: in inference, a layer that can (`Layer.forward_over`) writes over its first input, where that is an
+        array of this run, shared with no other that is still to be read, and this its last reader.
         """
         values, own = dict(zip(self.inputs, inputs, strict=True)), _by_layer(weights)
         for node in self.nodes:
             arrays, name = tuple(values[tensor] for tensor in node.inputs), self.names[node.layer]
             within = {"wanted": asks(node)} if asks and isinstance(node.layer, Graph) else {}
+            free = overwrite and self._is_free(node, values, inputs)
             try:
-                step = node.layer.call(own.get(name, {}), arrays, training=training, rng=rng, **within)
+                over = node.layer.forward_over(own.get(name, {}), *arrays) if free else None
+                if over is not None:
+                    step = Step((over,))
+                else:
+                    step = node.layer.call(own.get(name, {}), arrays, training=training, rng=rng, **within)
             except (ValueError, TypeError) as error:
                 error.add_note(f"in layer {name!r} ({node.layer.keras_class})")
                 raise
@@ -169,6 +178,14 @@ class Graph(Layer):
             for tensor in self._last_reads[node]:
                 del values[tensor]
         return tuple(values[tensor] for tensor in self.outputs)
+
+    def _is_free(self, node: Node, values: dict[Tensor, np.ndarray], inputs) -> bool:
+        """Whether nothing reads the node's first input after it, nor any array that may share its memory."""
+        if not node.inputs or node.inputs[0] not in self._last_reads[node]:
+            return False
+        array = values[node.inputs[0]]
+        others = [*inputs, *(value for tensor, value in values.items() if tensor is not node.inputs[0])]
+        return array.flags.writeable and not any(np.may_share_memory(array, other) for other in others)
 
     def shapes(self, *input_shapes: Shape) -> dict[Tensor, Shape]:
         """The shape of every tensor of the graph, for these inputs instead of those the model was built with."""

@@ -106,6 +106,15 @@ def region():
     ]
 
 
+def bicubic():
+    call = Call("resize", {"x": line(1, 2, 3, 4)}, {"size": (1, 8), "interpolation": "bicubic"})
+    return [
+        Shown("TensorFlow: a = -0.5, edges made to add up to 1", under(call)),
+        Shown("PyTorch, ONNX by default: a = -0.75, edges repeated", under(call, "bicubic a = -0.75")),
+        Shown("a = -0.5, edges repeated", under(call, "bicubic edges repeated")),
+    ]
+
+
 ROWS = [
     Row(
         12,
@@ -165,6 +174,9 @@ ROWS = [
         "a = -0.75; a = -0.5 with exclude_outside is TensorFlow's",
         "bilinear networks do not use it",
         "R",
+        ("resize", "up_sampling2d"),
+        "pixels 1 to 4, to 8",
+        bicubic,
     ),
     Row(
         31,

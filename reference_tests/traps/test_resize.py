@@ -1,9 +1,10 @@
-"""Rows 28 and 29 of the traps: resizing. What PyTorch and ONNX give is written down, not run."""
+"""Rows 28 to 30 of the traps: resizing. What PyTorch and ONNX give is written down, not run."""
 
 import numpy as np
 import tensorflow as tf
 
 from numpycnn.ops import resize
+from numpycnn.traps import find_row
 
 
 def row(*numbers):
@@ -31,3 +32,12 @@ def test_row_29_bilinear_has_its_centres_at_halves():
     assert not np.allclose(aligned, halves)
     former = tf.compat.v1.image.resize_bilinear(row(1, 2, 3, 4), (1, 8)).numpy().ravel().tolist()
     assert former == [1, 1.5, 2, 2.5, 3, 3.5, 4, 4]
+
+
+def test_row_30_bicubic_has_a_coefficient_and_an_edge():
+    """PyTorch's coefficient -0.75 and repeated edges are near in the middle and wrong at both ends."""
+    x = row(1, 2, 3, 4)
+    ours = resize(x, (1, 8), interpolation="bicubic").ravel()
+    np.testing.assert_allclose(ours, tf.image.resize(x, (1, 8), method="bicubic").numpy().ravel(), rtol=1e-6)
+    others = [shown.value.ravel() for shown in find_row(30).shown()[1:]]
+    assert all(np.abs(other - ours)[[0, -1]].min() > 0.01 for other in others)

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import numpycnn.ops
+from numpycnn.ops.resize import INTERPOLATIONS, spread_back
 from numpycnn.testing.cases import Case, Op
 from numpycnn.testing.strategies import arrays, distinct
 
@@ -12,7 +13,7 @@ from numpycnn.testing.strategies import arrays, distinct
 def resize_cases(draw):
     height, width, out_height, out_width = draw(distinct((1, 9), (1, 9), (1, 14), (1, 14)))
     batch, channels = draw(distinct((0, 3), (1, 5)))
-    interpolation = draw(st.sampled_from(["nearest", "bilinear"]))
+    interpolation = draw(st.sampled_from(INTERPOLATIONS))
     drawn = draw(arrays(x=(batch, height, width, channels)))
     return Case(drawn, {"size": (out_height, out_width), "interpolation": interpolation})
 
@@ -21,7 +22,7 @@ def resize_cases(draw):
 def up_sampling_cases(draw):
     height, width, rows, columns = draw(distinct((1, 9), (1, 9), (1, 4), (1, 4)))
     batch, channels = draw(distinct((0, 3), (1, 5)))
-    interpolation = draw(st.sampled_from(["nearest", "bilinear"]))
+    interpolation = draw(st.sampled_from(INTERPOLATIONS))
     drawn = draw(arrays(x=(batch, height, width, channels)))
     return Case(drawn, {"size": (rows, columns), "interpolation": interpolation})
 
@@ -35,7 +36,8 @@ def neighbours(case: Case):
         inputs = total.shape[axis]
         places = (np.arange(outputs, dtype=np.float32) + np.float32(0.5)) * np.float32(inputs / outputs)
         below = np.floor(places - np.float32(0.5)).astype(int)
-        total = total.take(np.maximum(below, 0), axis) + total.take(np.minimum(below + 1, inputs - 1), axis)
+        near = (0, 1) if case.options["interpolation"] == "bilinear" else (-1, 0, 1, 2)
+        total = np.sum([total.take((below + k).clip(0, inputs - 1), axis) for k in near], axis=0)
     return total
 
 
@@ -44,7 +46,11 @@ def enlarged_neighbours(case: Case):
     return neighbours(Case(case.arrays, {**case.options, "size": size}))
 
 
+def spread(dy, case: Case):
+    return spread_back(dy, case.arrays["x"].shape[1:3], case.options["interpolation"])
+
+
 OPS = [
-    Op("resize", resize_cases(), lambda case: 4, neighbours),
-    Op("up_sampling2d", up_sampling_cases(), lambda case: 4, enlarged_neighbours),
+    Op("resize", resize_cases(), lambda case: 4, neighbours, spread),
+    Op("up_sampling2d", up_sampling_cases(), lambda case: 4, enlarged_neighbours, spread),
 ]

@@ -7,6 +7,7 @@ import numpy as np
 
 from numpycnn import ops
 from numpycnn.ops.arguments import pair
+from numpycnn.ops.resize import keys_kernel
 from numpycnn.verification.calls import Call
 from numpycnn.verification.rules.rule import rule
 
@@ -101,6 +102,21 @@ def nearest(places: Places, rounded: Callable) -> Callable:
     return lambda x, size: along(along(x, 1, size[0]), 2, size[1])
 
 
+def cubic(places: Places, a: float) -> Callable:
+    """Bicubic resizing at these places with Keys's kernel of this a, edges repeated."""
+
+    def along(x, axis, n):
+        m = x.shape[axis]
+        at = places(np.arange(n), n, m)
+        taken = []
+        for pixel in (np.floor(at).astype(int) + k for k in (-1, 0, 1, 2)):
+            weight = keys_kernel(np.abs(at - pixel), a).reshape(-1, *(1,) * (3 - axis))
+            taken.append(x.take(pixel.clip(0, m - 1), axis) * weight)
+        return np.sum(taken, axis=0)
+
+    return lambda x, size: along(along(x, 1, size[0]), 2, size[1]).astype(x.dtype)
+
+
 def round_half_down(at):
     return np.ceil(at - 0.5)
 
@@ -122,9 +138,12 @@ def resized(interpolation: str, function: Callable) -> Callable[[Call], Call | N
     return changed
 
 
-def other_interpolation(call: Call) -> Call:
-    now = call.options.get("interpolation", "nearest" if call.forward_op == "up_sampling2d" else "bilinear")
-    return call.with_options(interpolation="bilinear" if now == "nearest" else "nearest")
+def interpolation(name: str) -> Callable[[Call], Call | None]:
+    def changed(call: Call) -> Call | None:
+        now = call.options.get("interpolation", "nearest" if call.forward_op == "up_sampling2d" else "bilinear")
+        return None if now == name else call.with_options(interpolation=name)
+
+    return changed
 
 
 def mean_for_sum(call: Call) -> Call | None:
@@ -135,6 +154,7 @@ def mean_for_sum(call: Call) -> Call | None:
 
 
 RESIZES = ("resize", "up_sampling2d")
+KEYS = "use a = -0.5, and divide the weights that lie in the image by their sum"
 CENTRES = "look at pixel centres: (i + 1/2) * in / out"
 
 RULES = [
@@ -169,6 +189,17 @@ RULES = [
         "bilinear without centres", 29, RESIZES, "looks at place i * in / out (TensorFlow 1's default)", CENTRES,
         resized("bilinear", mixed(asymmetric)),
     ),
-    rule("other interpolation", (28, 29), RESIZES, "uses the other interpolation", "set interpolation as it is here",
-         other_interpolation),
+    rule(
+        "bicubic a = -0.75", 30, RESIZES, "uses a = -0.75 and repeats the edges (PyTorch, ONNX)", KEYS,
+        resized("bicubic", cubic(half_pixel, -0.75)),
+    ),
+    rule(
+        "bicubic edges repeated", 30, RESIZES, "repeats the edges, where weights are to be made to add up to 1", KEYS,
+        resized("bicubic", cubic(half_pixel, -0.5)),
+    ),
+    *(
+        rule(f"{name} interpolation", rows, RESIZES, f"uses interpolation={name!r}", "set interpolation as it is here",
+             interpolation(name))
+        for name, rows in (("nearest", 28), ("bilinear", 29), ("bicubic", 30))
+    ),
 ]  # fmt: skip
