@@ -136,3 +136,14 @@ def test_the_first_fifteen_minutes_of_the_readme(tmp_path, monkeypatch):
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert checked.exit_code == 1
     assert 'puts the odd pixel of padding="same" at the start' in checked.stdout
+
+
+def test_the_page_on_training_quotes_what_was_measured():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/training-digits-[\d-]+\.json", page))
+    run = json.loads((ROOT / file).read_text(encoding="utf-8"))
+    accuracy, epochs = f"{100 * run['test_accuracy']:.2f} %", len(run["history"])
+    seconds = f"{run['processor_seconds']} s | {run['seconds_in_all']} s at a load of {run['load_average'][0]:.0f}"
+    assert f"| digits | numpy, one thread | {accuracy} | {epochs} | {seconds} on" in page
+    assert run["test_accuracy"] > 0.98
+    assert run["date"] in page
