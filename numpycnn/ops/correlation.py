@@ -4,8 +4,8 @@
     correlate_to_input    outputs back to images: each output spreads, times the kernel, over the pixels of its window
     correlate_to_kernel   outputs and images to the kernel: each tap sums pixel times output over all windows
 
-Transposed convolution is the second of them read forwards. `by_taps` is the definition. What is computed with is
-`columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel is one matrix
+Transposed convolution is the second of them read forwards. `by_taps` and `spread_by_taps` are the definition. What is
+computed with is `columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel is one matrix
 product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that matrix already.
 Groups are convolutions side by side. The second contraction is the first, over outputs instead of images, of the kernel
 turned round; with strides it is one for each place that a pixel can have between two windows.
@@ -41,6 +41,19 @@ def by_taps(x, kernel, bias, window: Window, groups) -> np.ndarray:
     return (y if bias is None else y + bias).astype(x.dtype, copy=False)
 
 
+def spread_by_taps(dy, kernel, window: Window, groups) -> np.ndarray:
+    """The definition of the way back: through every tap, each output times its filters, added to the pixel under it."""
+    dtype, filters = accumulator(dy.dtype), kernel.shape[3] // groups
+    dx = np.zeros((len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups), dtype)
+    for g in range(groups):
+        own, channels = slice(g * filters, (g + 1) * filters), _channels(kernel, g)
+        outputs = dy[..., own].astype(dtype, copy=False)
+        for a, b in window.taps:
+            (rows, pixel_rows), (columns, pixel_columns) = window.rows.tap(a), window.columns.tap(b)
+            dx[:, pixel_rows, pixel_columns, channels] += outputs[:, rows, columns] @ kernel[a, b, :, own].T
+    return dx.astype(dy.dtype, copy=False)
+
+
 def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
     """Images (N, H, W, C) to outputs (N, h, w, O), written into y where it is given."""
     wide = accumulator(x.dtype)
@@ -74,6 +87,8 @@ def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
     every (s/g)-th tap, and going to the next of them is going back d/g outputs, with g the common divisor of s and d:
     a correlation over u of the outputs with those taps in reverse.
     """
+    if not np.isfinite(kernel.sum()):  # the padding of dy times infinity would be a NaN where no output sees the pixel
+        return spread_by_taps(dy, kernel, window, groups)
     dx = np.empty((len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups), dy.dtype)
     turned = _turned(kernel, groups)
     for i, (row_taps, rows) in enumerate(_phases(window.rows)):
