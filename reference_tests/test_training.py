@@ -116,7 +116,7 @@ def test_a_run_interrupted_after_any_epoch_ends_as_one_that_was_not(tmp_path, ba
 
 
 def same_runs(one: Path, other: Path, *, exact: bool = True) -> None:
-    """To the bit in NumPy; TensorFlow's threads may add in another order."""
+    """To the bit in NumPy within a process; elsewhere sums may be made in another order."""
     close = {"rtol": 0, "atol": 0} if exact else {"rtol": 1e-4, "atol": 1e-6}
     with np.load(one / "last" / "checkpoint.npz") as a, np.load(other / "last" / "checkpoint.npz") as b:
         assert a.files == b.files
@@ -170,7 +170,7 @@ def test_a_run_killed_at_any_moment_goes_on(tmp_path):
             np.load(out / "last" / "checkpoint.npz")["state"]
             load_model(out / "best.keras")
     assert kills >= 3
-    same_runs(tmp_path / "whole", out)
+    same_runs(tmp_path / "whole", out, exact=False)  # another process: BLAS may add in another order
 
 
 @pytest.mark.parametrize("limit", [2_000, 9_000])

@@ -30,7 +30,7 @@ def with_new_head(base: Model, classes: int, *, seed: int = 0) -> Model:
 
     >>> from numpycnn.models import lenet5
     >>> [layer.keras_class for layer in with_new_head(lenet5(), 3).layers[-3:]]
-    ['Activation', 'GlobalAveragePooling2D', 'Dense']
+    ['Conv2D', 'GlobalAveragePooling2D', 'Dense']
     """
     integer("with_new_head", "classes", classes, least=2)
     flat = flattened(base)
