@@ -1,4 +1,4 @@
-"""The table of docs/benchmarks.md from a file of measurements: python -m benchmarks.markdown FILE.json"""
+"""The table of docs/benchmark_table.md from a file of measurements: python -m benchmarks.markdown FILE.json"""
 
 import json
 import sys

@@ -1,13 +1,15 @@
 """Whole trainings, measured: test accuracy and seconds an epoch, with the machine they were measured on.
 
-    python -m benchmarks.training digits                               # NumPy, under a minute on two cores
-    python -m benchmarks.training fashion_mnist [--devices gpu]        # TensorFlow; about an hour on two busy cores
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.training digits        # NumPy
+    python -m benchmarks.training fashion_mnist [--devices gpu]        # TensorFlow
 
 Each prints its figures as JSON. The folder of the run (--out) keeps the rest; one that is there already is resumed.
 """
 
 import argparse
 import json
+import os
+import sys
 import time
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,7 +22,7 @@ from numpycnn.training import Adam, CosineDecay, Nadam, TrainingConfig, train
 from numpycnn.training.batches import steps_of
 from numpycnn.training.run_folder import environment
 
-EPOCHS = {"digits": 12, "fashion_mnist": 6}
+EPOCHS = {"digits": 8, "fashion_mnist": 6}
 
 
 def digits_network():
@@ -60,7 +62,7 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
 
     def report(epoch, logs):
         ends.append(time.perf_counter())
-        print(f"epoch {epoch}, {ends[-1] - ends[-2]:.1f} s: {json.dumps(logs)}", flush=True)
+        print(f"epoch {epoch}, {ends[-1] - ends[-2]:.1f} s: {json.dumps(logs)}", file=sys.stderr, flush=True)
 
     trained = train(model, data, config, out=out, resume=resumed, report=report)
     seconds = [round(after - before, 1) for before, after in pairwise(ends)]
@@ -69,9 +71,12 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
         "network": model.name,
         "date": datetime.now(UTC).date().isoformat(),
         "environment": environment(config),
+        "threads": os.environ.get("OPENBLAS_NUM_THREADS"),
+        "load_average": os.getloadavg(),  # on a machine with other work seconds say little, processor_seconds more
         "resumed": resumed,
         "seconds_of_epochs": seconds,
         "seconds_in_all": round(time.perf_counter() - ends[0], 1),
+        "processor_seconds": round(time.process_time(), 1),
         "best_epoch": trained.best_epoch,
         **trained.test,
         "config": config.to_dict(),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -75,3 +76,29 @@ def test_an_unknown_row_is_said():
     done = subprocess.run([sys.executable, "-m", "benchmarks", "no such row"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2
     assert "no row has such a name" in done.stderr
+
+
+def test_the_page_quotes_what_was_measured():
+    from benchmarks.markdown import table
+    from benchmarks.table import faster_peers, ratio
+
+    text = (ROOT / "docs" / "benchmark_table.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/benchmarks-[\d-]+\.json", text))
+    measured = json.loads((ROOT / file).read_text(encoding="utf-8"))
+    assert table(measured["rows"]) in text
+    assert f"geometric mean {geometric_mean(measured['rows']):.2f}" in text
+    assert measured["environment"]["date"] in text
+    assert measured["environment"]["blas"]["architecture"] in text
+    above = [row["row"] for row in measured["rows"] if ratio(row) and ratio(row) > 2.5]
+    assert f"{len(above)} rows above 2.5" in text
+    slower = [row["row"] for row in measured["rows"] if faster_peers(row)]
+    assert f"{len(slower)} rows on which a pure-NumPy library is faster" in text
+
+
+def test_the_picture_is_drawn(tmp_path):
+    from benchmarks.picture import main
+
+    sides = {"numpycnn": {"min": 1.0}, "tensorflow": {"min": 2.0}, "gemm": {"min": 0.5}}
+    (tmp_path / "table.json").write_text(json.dumps({"rows": [{"row": "conv", "sides": sides}]}))
+    main(str(tmp_path / "table.json"), str(tmp_path / "table.png"))
+    assert (tmp_path / "table.png").read_bytes().startswith(b"\x89PNG")

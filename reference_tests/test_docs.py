@@ -119,3 +119,31 @@ def test_the_table_of_keras_applications_is_what_was_measured():
     assert all(row["holds"] for row in rows)
     page = (ROOT / "docs" / "keras_files.md").read_text(encoding="utf-8")
     assert "\n".join([HEADINGS, *map(line, rows), "40 of 40 hold"]) in page
+
+
+def test_the_first_fifteen_minutes_of_the_readme(tmp_path, monkeypatch):
+    """Its commands one after the other, as they stand there; only the page goes to another folder."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.search(r"^## In fifteen minutes\n.*?```\n(.*?)```", text, re.M | re.S)[1].splitlines()
+    assert [command.split()[1] for command in commands] == ["explain", "count", "report", "check"]
+    monkeypatch.chdir(ROOT)
+    explained, counted, written, checked = (
+        run(command.removeprefix("numpycnn ").replace("report.html", f"{tmp_path}/report.html")) for command in commands
+    )
+    assert "What stands behind y[1, 2, 0]" in explained.stdout
+    assert "parameters                      21,306,826" in counted.stdout
+    assert written.exit_code == 0
+    assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert checked.exit_code == 1
+    assert 'puts the odd pixel of padding="same" at the start' in checked.stdout
+
+
+def test_the_page_on_training_quotes_what_was_measured():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/training-digits-[\d-]+\.json", page))
+    run = json.loads((ROOT / file).read_text(encoding="utf-8"))
+    accuracy, epochs = f"{100 * run['test_accuracy']:.2f} %", len(run["history"])
+    seconds = f"{run['processor_seconds']} s | {run['seconds_in_all']} s at a load of {run['load_average'][0]:.0f}"
+    assert f"| digits | numpy, one thread | {accuracy} | {epochs} | {seconds} on" in page
+    assert run["test_accuracy"] > 0.98
+    assert run["date"] in page

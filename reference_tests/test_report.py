@@ -32,7 +32,7 @@ from numpycnn.report import cam_layer, grad_cam, occlusion_map, report_contents,
 from reference_tests.library.browser import CHROMIUM, Browser
 from reference_tests.library.command_line import ROOT, refused, succeeds
 
-HEIGHT, WIDTH = 30, 23
+HEIGHT, WIDTH = 31, 23
 
 
 def network(end="softmax", *, nested=False, dtype="float32") -> Model:
@@ -131,11 +131,11 @@ def test_no_classes_no_map(picture):
 @pytest.mark.parametrize("value", [None, 0.25])
 def test_an_occlusion_map_is_the_fall_of_the_score(picture, value):
     model, x = network(dtype="float64"), picture[1].astype(float)
-    found = occlusion_map(model, x, 2, patch_size=(7, 5), strides=(6, 4), value=value)
+    found = occlusion_map(model, x, 2, patch_size=(7, 5), strides=(7, 4), value=value)
     assert found.shape == (4, 5)
     for i, j in np.ndindex(found.shape):
         covered = x.copy()
-        covered[0, i * 6 : i * 6 + 7, j * 4 : j * 4 + 5] = x[0].mean(axis=(0, 1)) if value is None else value
+        covered[0, i * 7 : i * 7 + 7, j * 4 : j * 4 + 5] = x[0].mean(axis=(0, 1)) if value is None else value
         fall = model.predict(x)[0, 2] - model.predict(covered)[0, 2]
         assert found[i, j] == pytest.approx(fall, rel=1e-9, abs=1e-14)
     assert np.abs(found).max() > 1e-6
@@ -347,7 +347,7 @@ def test_what_is_laid_over_the_picture(browser, page):
     browser.open(page)
     browser.wait(CHOSEN)
     painted = (
-        "document.querySelector('#picture canvas').getContext('2d').getImageData(0, 0, 23, 30).data.some(v => v > 0)"
+        "document.querySelector('#picture canvas').getContext('2d').getImageData(0, 0, 23, 31).data.some(v => v > 0)"
     )
     assert not browser.run(painted)
     for kind, words in (("cam", "Grad-CAM of class"), ("occlusion", "Occlusion map of class")):

@@ -13,6 +13,7 @@ from numpycnn.cli.explain import explain
 from numpycnn.cli.predict import predict
 from numpycnn.cli.report import report
 from numpycnn.cli.train import train
+from numpycnn.cli.transfer import transfer
 from numpycnn.cli.traps import traps
 from numpycnn.cli.verify import verify
 
@@ -28,6 +29,7 @@ app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
 app.command("train")(train)
+app.command("transfer")(transfer)
 app.command("check")(check)
 app.command("explain")(explain)
 app.command("report")(report)

@@ -19,8 +19,10 @@ def report(
         str,
         typer.Argument(metavar="MODEL", help="A file (.keras, .h5), a model by name, module:attribute or file.py:..."),
     ],
-    image: Annotated[Path, typer.Option(metavar="FILE", help="The picture.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The page, as .html.")],
+    image: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The picture; without it a photograph that scikit-learn ships.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to list.")] = 5,
     labels: Annotated[Path | None, typer.Option(help="A file with the name of a class on each line.")] = None,
     preprocessing: Annotated[
@@ -55,16 +57,16 @@ def report(
     typer.echo(f"written: {out}, {len(page.encode()):,} bytes")
 
 
-def _fitted(model: Model, target: str, image: Path, preprocessing: str) -> tuple[Model, np.ndarray, np.ndarray]:
+def _fitted(model: Model, target: str, image: Path | None, preprocessing: str) -> tuple[Model, np.ndarray, np.ndarray]:
     """The model with its size known, the picture in that size, and what the model takes of it."""
     from numpycnn.data import preprocess
-    from numpycnn.data.photographs import fit, read_picture
+    from numpycnn.data.photographs import fit, read_picture, sample_photographs
 
     shapes = [tensor.shape for tensor in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] not in (1, 3):
         raise Unusable(f"{target}: report needs a model with one input (height, width, 1 or 3); this one has {shapes}")
-    with usable(ValueError, OSError):
-        photograph = read_picture("report", image)
+    with usable(ValueError, OSError, ImportError):
+        photograph = sample_photographs()[0] if image is None else read_picture("report", image)
     height, width, channels = (
         own if size is None else size for size, own in zip(shapes[0], (*photograph.shape[:2], 3), strict=True)
     )

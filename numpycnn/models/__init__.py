@@ -17,6 +17,7 @@ from numpycnn.models.model import *
 from numpycnn.models.resnet import *
 from numpycnn.models.resnet_v2 import *
 from numpycnn.models.senet import *
+from numpycnn.models.transfer import *
 from numpycnn.models.unet import *
 from numpycnn.models.vgg import *
 from numpycnn.models.wide_resnet import *

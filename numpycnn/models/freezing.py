@@ -29,10 +29,10 @@ def frozen(graph: Graph, until: str) -> Graph:
         if until not in names:
             fail("frozen", 'until must be "base" or the name of a layer', until=until)
         last = names[until]
-    return _with_layers(flat, {layer: replace(layer, trainable=False) for layer in order[: last + 1]})
+    return with_layers(flat, {layer: replace(layer, trainable=False) for layer in order[: last + 1]})
 
 
-def _with_layers(flat: Graph, others: dict[Layer, Layer]) -> Graph:
+def with_layers(flat: Graph, others: dict[Layer, Layer]) -> Graph:
     """The same graph with other layers in the place of some."""
     tensors: dict[Tensor, Tensor] = {tensor: tensor for tensor in flat.inputs}
     nodes = []

@@ -11,4 +11,5 @@ from numpycnn.training.run_folder import *
 from numpycnn.training.schedules import *
 from numpycnn.training.tf_augmentation import *
 from numpycnn.training.train import *
+from numpycnn.training.transfer import *
 from numpycnn.training.words import *

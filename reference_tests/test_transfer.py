@@ -1,0 +1,153 @@
+"""Transfer learning: heads exchanged, layers frozen by index, name and block, and batch norm that stays frozen."""
+
+import numpy as np
+import pytest
+
+from numpycnn.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Input
+from numpycnn.models import Model, lenet5, trained_from, with_new_head
+from reference_tests.library.command_line import figures, refused
+
+
+def base(nested=False):
+    x = Input((7, 6, 3))
+    y = Conv2D(4, 3, name="stem")(x)
+    y = BatchNormalization(name="block1_bn")(y)
+    y = Conv2D(5, 2, activation="relu", name="block1_conv")(y)
+    y = BatchNormalization(name="block2_bn")(y)
+    body = Model(x, y, name="body", seed=3)
+    if nested:
+        outer = Input((7, 6, 3))
+        return Model(outer, Dense(9, name="old")(GlobalAveragePooling2D()(body(outer))), name="outer", seed=3)
+    return Model(x, Dense(9, name="old")(GlobalAveragePooling2D()(y)), name="net", seed=3)
+
+
+X = np.random.default_rng(0).normal(3, 2, (8, 7, 6, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_new_head_reads_the_maps_of_the_old_model(nested):
+    old = base(nested)
+    new = with_new_head(old, 4, seed=1)
+    maps = base().activations(X)["block2_bn"]
+    kernel, bias = (new.variables[f"head/{key}"].value for key in ("kernel", "bias"))
+    logits = maps.mean(axis=(1, 2)) @ kernel + bias
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(new.predict(X), expected, rtol=1e-4)
+    assert "old/kernel" not in new.variables
+    new.variables[next(iter(new.variables))].assign(0 * next(iter(new.variables.values())).value)
+    np.testing.assert_array_equal(old.get_weights()[0], base(nested).get_weights()[0])
+    assert not np.array_equal(with_new_head(old, 4, seed=2).get_weights()[-2], kernel)
+
+
+def test_a_model_without_maps_has_no_place_for_a_head():
+    x = Input((5,))
+    with pytest.raises(ValueError, match=r"^with_new_head: the base must have a layer that makes maps"):
+        with_new_head(Model(x, Dense(3)(x)), 4)
+
+
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [
+        ("all", "stem/kernel"),
+        (0, "stem/kernel"),
+        (1, "stem/kernel"),
+        (2, "block1_bn/gamma"),
+        ("block1", "block1_bn/gamma"),
+        ("block1_conv", "block1_conv/kernel"),
+        (-4, "block1_conv/kernel"),
+        ("block2", "block2_bn/gamma"),
+        ("head", "head/kernel"),
+        (-1, "head/kernel"),
+    ],
+)
+def test_what_is_trained_starts_at_an_index_a_name_or_a_block(start, first):
+    whole = with_new_head(base(), 4)
+    paths = [v.name for v in whole.trainable_weights]
+    part = trained_from(whole, start)
+    assert [v.name for v in part.trainable_weights] == paths[paths.index(first) :]
+    assert [layer.trainable for layer in part.layers[1:]] == sorted(layer.trainable for layer in part.layers[1:])
+    np.testing.assert_array_equal(part.predict(X), whole.predict(X))
+    again = trained_from(part, "all")
+    assert [v.name for v in again.trainable_weights] == paths
+
+
+def test_keras_trains_and_freezes_the_same_weights():
+    part = trained_from(with_new_head(base(), 4), "block1_conv")
+    theirs = part.to_keras()
+    assert len(theirs.trainable_weights) == len(part.trainable_weights)
+    for ours, own in zip(part.trainable_weights, theirs.trainable_weights, strict=True):
+        np.testing.assert_array_equal(ours.value, own.numpy())
+    np.testing.assert_allclose(part.forward(X, training=True), theirs(X, training=True).numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_frozen_batch_norm_is_in_inference_while_later_layers_are_trained():
+    part = trained_from(with_new_head(base(), 4), "block2")
+    before = part.values()
+    before = {path: value.copy() for path, value in before.items()}
+    part.forward(X, training=True)
+    changed = {path for path, value in part.values().items() if not np.array_equal(value, before[path])}
+    assert changed == {"block2_bn/moving_mean", "block2_bn/moving_variance"}
+    gradients = part.backward(np.ones((8, 4), np.float32)).weights
+    assert set(gradients) == {"block2_bn/gamma", "block2_bn/beta", "head/kernel", "head/bias"}
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("block9", "start must be an index, a layer, a block of layers, head or all; got start 'block9'"),
+        (7, "start must be below the number of layers, 7"),
+        (-8, "start must be at least -7"),
+    ],
+)
+def test_a_start_that_is_none(start, words):
+    with pytest.raises(ValueError, match=f"^trained_from: {words}"):
+        trained_from(with_new_head(base(), 4), start)
+
+
+def test_there_must_be_something_to_train():
+    with pytest.raises(ValueError, match="there must be a layer with weights from start on"):
+        trained_from(Model(x := Input((7, 6, 3)), GlobalAveragePooling2D()(Conv2D(2, 3)(x))), -1)
+
+
+def test_a_trained_head_alone_changes_nothing_else():
+    from numpycnn.data import load_dataset
+    from numpycnn.training import Adam, TrainingConfig, train
+
+    data = load_dataset("digits", size=32)
+    model = trained_from(with_new_head(lenet5(), 10), "head")
+    before = [w.copy() for w in model.get_weights()]
+    train(model, data, TrainingConfig(epochs=1, batch_size=256, optimizer=Adam(learning_rate=0.01)))
+    same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert same == [True] * (len(same) - 2) + [False, False]
+
+
+def test_the_command_trains_both_phases_and_compares(tmp_path):
+    base().save(tmp_path / "base.keras")
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    x = rng.integers(0, 60, (60, 9, 8, 3), np.uint8)
+    x[np.arange(60), :, :, y] += 150
+    np.savez(tmp_path / "colours.npz", x=x, y=y)
+    words = f"transfer {tmp_path}/base.keras --data {tmp_path}/colours.npz --out {tmp_path}/runs --then-unfreeze block2"
+    options = "--epochs 3 --fine-epochs 2 --learning-rate 0.05 --batch 8 --backend numpy --compare"
+    found = figures(f"{words} {options}")
+    assert list(found["test"]) == ["from scratch", "head only", "fine-tuned"]
+    assert found["test"]["fine-tuned"]["test_accuracy"] > 0.9
+    for phase in ("head", "fine_tuned", "from_scratch"):
+        assert (tmp_path / "runs" / phase / "best.keras").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--then-unfreeze block9", "start must be an index, a layer, a block of layers, head or all"),
+        ("--data none", "'none' is no data set"),
+        ("--weights none.h5", "none.h5"),
+        ("--learning-rate -1", "learning_rate"),
+    ],
+)
+def test_the_command_names_what_it_cannot_use(tmp_path, words, message):
+    base().save(tmp_path / "base.keras")
+    data = "" if "--data" in words else "--data digits"
+    refused(f"transfer {tmp_path}/base.keras {data} --out {tmp_path}/runs --backend numpy {words}", message)
+    assert not (tmp_path / "runs").exists()
