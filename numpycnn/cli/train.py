@@ -46,6 +46,9 @@ def train(
         list[str] | None, typer.Option(help="Of each output, in their order.", rich_help_panel=TRAINING)
     ] = None,
     loss_weight: Annotated[list[float] | None, typer.Option(help="Of each loss.", rich_help_panel=TRAINING)] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="One more of each output, as top_5_accuracy.", rich_help_panel=TRAINING)
+    ] = None,
     class_weight: Annotated[
         str | None, typer.Option(metavar="balanced", help="Rare classes weigh more.", rich_help_panel=TRAINING)
     ] = None,
@@ -159,5 +162,6 @@ def _run(plan: Plan, out: Path, *, resume: bool, as_json: bool) -> int:
     else:
         tests = ", ".join(f"{name} {value:.4g}" for name, value in found.test.items())
         typer.echo(f"best epoch {found.best_epoch} of {len(found.history)}: {tests or 'no examples to test on'}")
-        typer.echo(f"kept in {out}: best.keras, metrics.csv, curves.png")
+        kept = ("best.keras", "metrics.csv", "curves.png", "per_class.csv", "confusion.png")
+        typer.echo(f"kept in {out}: {', '.join(name for name in kept if (out / name).exists())}")
     return 0

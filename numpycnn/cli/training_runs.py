@@ -135,7 +135,10 @@ def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
             schedule=options["schedule"],
             steps=steps * epochs,
         ),
-        heads=tuple(Head(loss=loss, weight=w, metrics=_metrics(loss)) for loss, w in zip(losses, weights, strict=True)),
+        heads=tuple(
+            Head(loss=loss, weight=w, metrics=_metrics(loss, options["metric"] or []))
+            for loss, w in zip(losses, weights, strict=True)
+        ),
         class_weight=options["class_weight"],
         l2=options["l2"],
         augmentation=None if options["augment"] is None else augmentation_from(options["augment"]),
@@ -152,9 +155,11 @@ def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
     )
 
 
-def _metrics(loss: str) -> tuple[str, ...]:
+def _metrics(loss: str, more: list[str]) -> tuple[str, ...]:
+    """Those that go with a loss, then what was asked for in addition."""
     names = {"binary_crossentropy": ("binary_accuracy",)}
-    return names.get(loss, ("accuracy",) if loss.endswith("categorical_crossentropy") else ())
+    own = names.get(loss, ("accuracy",) if loss.endswith("categorical_crossentropy") else ())
+    return tuple(dict.fromkeys([*own, *more]))
 
 
 def check_memory(plan: Plan, memory: str | None, *, force: bool) -> Fits:

@@ -4,11 +4,13 @@
     correlate_to_input    outputs back to images: each output spreads, times the kernel, over the pixels of its window
     correlate_to_kernel   outputs and images to the kernel: each tap sums pixel times output over all windows
 
-Transposed convolution is the second of them read forwards. `by_taps` is the definition. What is computed with is
-`columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel is one matrix
-product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that matrix already.
-Groups are convolutions side by side. The second contraction is the first, over outputs instead of images, of the kernel
-turned round; with strides it is one for each place that a pixel can have between two windows.
+Transposed convolution is the second of them read forwards. `by_taps` and `spread_by_taps` are the definition. What is
+computed with is `columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel
+is one matrix product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that
+matrix already. Groups are convolutions side by side; small ones are a stack of matrix products (`stacked_columns`),
+channels first, so that rows of pixels are copied. `way_back` chooses between two ways for the second contraction:
+`gather` is the first, over outputs instead of images, of the kernel turned round; with strides it is one for each place
+that a pixel can have between two windows. `spread` multiplies first and adds the products of each tap to its pixels.
 
 Measured and not better: one product a tap or a row of taps, accumulated; columns of a whole image, or of less than
 BLOCK_BYTES.
@@ -19,7 +21,8 @@ from math import gcd, prod
 import numpy as np
 
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, blocks, window_view
+from numpycnn.ops.threads import slices
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, padded_pixels, slide, window_view
 
 TIMES = 2
 """Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
@@ -27,18 +30,35 @@ TIMES = 2
 REGROUPED_BYTES = 2 * BLOCK_BYTES
 """The channels of a group are put side by side first where they take no more."""
 
+SMALL_GROUP = 8
+"""Groups of at most so many channels are computed in one stack of matrix products."""
+
+FEW = 4
+"""Channels are few where more than so many filters go to each."""
+
 
 def by_taps(x, kernel, bias, window: Window, groups) -> np.ndarray:
     """The definition: for every tap of the kernel, the pixels under it times its matrix of channels by filters."""
-    dtype, filters = accumulator(x.dtype), kernel.shape[3] // groups
+    dtype = accumulator(x.dtype)
     y = np.zeros((len(x), *window.output_shape, kernel.shape[3]), dtype)
-    for g in range(groups):
-        own = slice(g * filters, (g + 1) * filters)
-        pixels = x[..., _channels(kernel, g)].astype(dtype, copy=False)
+    for channels, own in _split(kernel, groups):
+        pixels = x[..., channels].astype(dtype, copy=False)
         for a, b in window.taps:
             (rows, pixel_rows), (columns, pixel_columns) = window.rows.tap(a), window.columns.tap(b)
             y[:, rows, columns, own] += pixels[:, pixel_rows, pixel_columns] @ kernel[a, b, :, own]
     return (y if bias is None else y + bias).astype(x.dtype, copy=False)
+
+
+def spread_by_taps(dy, kernel, window: Window, groups) -> np.ndarray:
+    """The definition of the way back: through every tap, each output times its filters, added to the pixel under it."""
+    dtype = accumulator(dy.dtype)
+    dx = np.zeros((len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups), dtype)
+    for channels, own in _split(kernel, groups):
+        outputs = dy[..., own].astype(dtype, copy=False)
+        for a, b in window.taps:
+            (rows, pixel_rows), (columns, pixel_columns) = window.rows.tap(a), window.columns.tap(b)
+            dx[:, pixel_rows, pixel_columns, channels] += outputs[:, rows, columns] @ kernel[a, b, :, own].T
+    return dx.astype(dy.dtype, copy=False)
 
 
 def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
@@ -46,8 +66,11 @@ def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
     wide = accumulator(x.dtype)
     shape = (len(x), *window.output_shape, kernel.shape[3])
     total = y if y is not None and y.dtype == wide else np.empty(shape, wide)
-    for pixels, own, group_kernel in _by_group(x, kernel, groups):
-        columns(pixels, group_kernel, window, total[..., own])
+    if _side_by_side(kernel, groups):
+        stacked_columns(x, kernel, window, groups, total)
+    else:
+        for pixels, own, group_kernel in _by_group(x, kernel, groups):
+            columns(pixels, group_kernel, window, total[..., own])
     if bias is not None:
         total += bias
     if y is None or y is total:
@@ -67,8 +90,51 @@ def columns(x, kernel, window: Window, y) -> None:
             part[...] = (windows @ matrix).reshape(part.shape)
 
 
+def stacked_columns(x, kernel, window: Window, groups, y) -> None:
+    """Write the outputs of all groups into y, block by block, each group's matrix product one of a stack."""
+    matrices = _stack(kernel, groups).transpose(0, 2, 1).astype(y.dtype)
+    for block in _stacked_blocks(window, x):
+        part = y[block]
+        products = matrices @ _stacked_columns(x, window, block, groups)
+        part[...] = np.moveaxis(products.reshape(part.shape[3], *part.shape[:3]), 0, 3)
+
+
 def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
-    """Outputs (N, h, w, O) to images (N, H, W, C): one correlation for each place between two windows.
+    """Outputs (N, h, w, O) to images (N, H, W, C)."""
+    return way_back(kernel, groups)(dy, kernel, window, groups)
+
+
+def way_back(kernel, groups):
+    """Few channels: multiply first, as `gather` would copy all filters of each window. Else the larger product."""
+    height, width, channels, filters = kernel.shape
+    if height * width > 1 and FEW * channels < filters // groups:
+        return spread
+    if not np.isfinite(kernel.sum()):  # times the padding of dy it would be a NaN where no output sees the pixel
+        return spread_by_taps
+    return gather
+
+
+def spread(dy, kernel, window: Window, groups) -> np.ndarray:
+    """Every output times all taps, then each tap's products added to its pixels, channels first: rows of pixels."""
+    dtype, channels = accumulator(dy.dtype), kernel.shape[2]
+    dx = np.empty((len(dy), window.rows.size, window.columns.size, channels * groups), dy.dtype)
+    for images in slices(len(dx), window.rows.size * window.columns.size * channels * dtype.itemsize):
+        for pixels, own in _split(kernel, groups):
+            outputs, group_kernel = dy[images][..., own], kernel[..., own]
+            total = np.zeros((channels, len(outputs), *dx.shape[1:3]), dtype)
+            matrix = group_kernel.reshape(prod(kernel.shape[:3]), -1).astype(dtype, copy=False)
+            for block in blocks(window, len(outputs), len(matrix) * dtype.itemsize, TIMES):
+                part = outputs[block].astype(dtype, copy=False)
+                products = matrix @ part.reshape(-1, part.shape[3]).T
+                products = products.reshape(*kernel.shape[:3], *part.shape[:3])
+                for a, b in window.taps:
+                    add_tap(np.moveaxis(total, 0, 3), np.moveaxis(products[a, b], 0, 3), window, block, a, b)
+            dx[images][..., pixels] = np.moveaxis(total, 0, 3)
+    return dx
+
+
+def gather(dy, kernel, window: Window, groups) -> np.ndarray:
+    """One correlation for each place between two windows.
 
     Pixel p = r + s*u is seen by output i through tap a where i*s + a*d - before = p. For one remainder r these are
     every (s/g)-th tap, and going to the next of them is going back d/g outputs, with g the common divisor of s and d:
@@ -110,6 +176,14 @@ def _turned(kernel, groups) -> np.ndarray:
 def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarray:
     """Outputs (N, h, w, O) and images (N, H, W, C) to the kernel (kh, kw, C/g, O)."""
     dkernel = np.zeros(kernel_shape, accumulator(x.dtype))
+    if _side_by_side(dkernel, groups):
+        stack = _stack(dkernel, groups)
+        for block in _stacked_blocks(window, x):
+            outputs = dy[block].astype(stack.dtype, copy=False).reshape(-1, groups, stack.shape[2])
+            stack += _stacked_columns(x, window, block, groups) @ outputs.transpose(1, 0, 2)
+        kh, kw, channels, filters = kernel_shape
+        stack = stack.reshape(groups, channels, kh, kw, filters // groups).transpose(2, 3, 1, 0, 4)
+        return stack.reshape(kernel_shape).astype(x.dtype, copy=False)
     for pixels, own, part in _by_group(x, dkernel, groups):
         outputs = dy[..., own]
         filters = part.shape[-1]
@@ -137,16 +211,38 @@ def _by_group(x, kernel, groups):
     if groups == 1:
         yield x, slice(None), kernel
         return
-    filters = kernel.shape[3] // groups
-    for g in range(groups):
-        own = slice(g * filters, (g + 1) * filters)
-        pixels = x[..., _channels(kernel, g)]
+    for channels, own in _split(kernel, groups):
+        pixels = x[..., channels]
         yield np.ascontiguousarray(pixels) if pixels.nbytes <= REGROUPED_BYTES else pixels, own, kernel[..., own]
 
 
-def _channels(kernel, group) -> slice:
-    channels = kernel.shape[2]
-    return slice(group * channels, (group + 1) * channels)
+def _side_by_side(kernel, groups) -> bool:
+    """Whether the groups are so small that a product for each would be mostly its beginning."""
+    return groups > 1 and 0 < kernel.shape[2] <= SMALL_GROUP and kernel.size > 0
+
+
+def _stack(kernel, groups) -> np.ndarray:
+    """(kh, kw, C/g, O) -> (g, C/g*kh*kw, O/g)."""
+    kh, kw, channels, filters = kernel.shape
+    split = kernel.reshape(kh, kw, channels, groups, filters // groups).transpose(3, 2, 0, 1, 4)
+    return split.reshape(groups, channels * kh * kw, filters // groups)
+
+
+def _stacked_columns(x, window, block, groups) -> np.ndarray:
+    """The block's windows, channels first, as columns: (g, C/g*kh*kw, images*rows*columns)."""
+    slab = np.moveaxis(padded_pixels(x, window, block), 3, 0).astype(accumulator(x.dtype), order="C")
+    windows = slide(np.moveaxis(slab, 0, 3), window, block).transpose(5, 3, 4, 0, 1, 2)
+    return windows.reshape(groups, x.shape[3] // groups * len(window.taps), prod(windows.shape[3:]))
+
+
+def _stacked_blocks(window, x):
+    return blocks(window, len(x), len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize, TIMES)
+
+
+def _split(kernel, groups) -> list[tuple[slice, slice]]:
+    """For each group: its channels and its filters."""
+    channels, filters = kernel.shape[2], kernel.shape[3] // groups
+    return [(slice(g * channels, (g + 1) * channels), slice(g * filters, (g + 1) * filters)) for g in range(groups)]
 
 
 def _columns(x, window, block) -> np.ndarray:
