@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.training_runs import Plan, check_memory, plan_of, resumed_plan, show_counts, show_epoch, step_bar
+from numpycnn.cli.training_runs import (
+    Plan,
+    check_memory,
+    plan_of,
+    resumed_plan,
+    show_copies,
+    show_counts,
+    show_epoch,
+    step_bar,
+)
 from numpycnn.training import TrainingError
 from numpycnn.training import train as train_model
 
@@ -57,6 +66,9 @@ def train(
         str | None,
         typer.Option(metavar="WORDS", help="As flip,rotation=10,shift=0.1,contrast=0.2.", rich_help_panel=TRAINING),
     ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Fill rare classes up with augmented copies.", rich_help_panel=TRAINING)
+    ] = False,
     preprocessing: Annotated[
         str, typer.Option(metavar="MODE", help="unit, raw, tf, torch or caffe.", rich_help_panel=TRAINING)
     ] = "unit",
@@ -113,6 +125,8 @@ def train(
     if dry_run:
         show_counts(plan, fits, as_json=as_json)
         return 0 if fits.holds or force else 1
+    if not as_json:
+        show_copies(plan)
     return _run(plan, out or _new_folder(plan), resume=resume, as_json=as_json)
 
 

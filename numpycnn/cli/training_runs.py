@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import typer
 
 from numpycnn.cli.count_tables import figures_table
@@ -14,7 +15,7 @@ from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.tables import byte_count, byte_text
 from numpycnn.cli.targets import is_model_file, model_functions, resolve_model
 from numpycnn.counting import Count, count
-from numpycnn.data import Dataset, augmentation_from, load_dataset
+from numpycnn.data import Dataset, augmentation_from, filled_up, load_dataset
 from numpycnn.models import Model
 from numpycnn.training import (
     Best,
@@ -56,8 +57,11 @@ def plan_of(options: dict[str, Any]) -> Plan:
     """From the options of the command line; Unusable where they do not go together."""
     about = {"model": options["target"], "classes": options["classes"], "data": options["data"]}
     about["data_folder"] = None if options["data_folder"] is None else str(options["data_folder"])
+    about["balance"] = options["balance"]
+    if about["balance"] and options["augment"] is None:
+        raise Unusable("--balance fills classes up with augmented copies: say how with --augment")
     with usable(ValueError, TypeError):
-        data = _data(about)
+        data = _data(about, options["seed"])
         config = _config(options, steps_of(len(data.train), options["batch"]))
         return Plan(_model(about, data, config), data, config, about)
 
@@ -73,8 +77,9 @@ def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
         if not isinstance(kept, dict) or any(name not in kept for name in names):
             raise Unusable(f"{path} was not written by numpycnn train: it does not say what was trained on what")
         about = {name: kept.pop(name) for name in names}
+        about["balance"] = kept.pop("balance", False)  # runs of an earlier version do not say
         config = TrainingConfig.from_dict(kept)
-        data = _data(about)
+        data = _data(about, config.seed)
         plan = Plan(_model(about, data, config), data, config, about)
     if set(given) - NOT_OF_THE_RUN:
         _check_same(plan, options, set(given) - NOT_OF_THE_RUN)
@@ -93,9 +98,10 @@ def _check_same(plan: Plan, options: dict[str, Any], given: set[str]) -> None:
         raise Unusable(f"a run is resumed as it was started: {what}")
 
 
-def _data(about) -> Dataset:
+def _data(about, seed: int) -> Dataset:
     with usable(ValueError, TypeError, OSError, ImportError, about=str(about["data"])):
-        return load_dataset(about["data"], folder=about["data_folder"])
+        data = load_dataset(about["data"], folder=about["data_folder"])
+        return filled_up(data, seed) if about["balance"] else data
 
 
 def _model(about, data: Dataset, config: TrainingConfig) -> Model:
@@ -204,6 +210,7 @@ def show_counts(plan: Plan, fits: Fits, *, as_json: bool) -> None:
         return
     splits = ", ".join(f"{len(split):,} to {kind}" for kind, split in plan.data.splits().items())
     typer.echo(f"{plan.about['data']}: {splits}; {len(plan.data.class_names)} classes; from {plan.data.source}")
+    show_copies(plan)
     steps = steps_of(len(plan.data.train), plan.config.batch_size)
     typer.echo(f"{plan.config.epochs} epochs of {steps:,} steps, {plan.config.backend}, {plan.config.precision}")
     typer.echo()
@@ -214,6 +221,15 @@ def show_counts(plan: Plan, fits: Fits, *, as_json: bool) -> None:
     else:
         word = "fits" if high <= fits.limit else "may fit" if low <= fits.limit else "cannot fit"
         typer.echo(f"{word}: training needs {byte_text(low)} to {byte_text(high)} of {byte_text(fits.limit)}")
+
+
+def show_copies(plan: Plan) -> None:
+    """What --balance has made of the classes."""
+    if plan.about["balance"]:
+        counts = np.bincount(plan.data.train.y)
+        most, classes = int(counts.max()), int((counts > 0).sum())
+        total = f"{most:,} examples of each of {classes} classes, {len(plan.data.train):,} a pass"
+        typer.echo(f"balanced: {total}; copies are augmented anew each time")
 
 
 def show_epoch(epoch: int, epochs: int, logs: dict[str, float]) -> None:
