@@ -8,14 +8,13 @@ it did.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from numpycnn.layers.base import Kept, Layer, Node, Tensor
 from numpycnn.models.model import Model
 from numpycnn.models.nesting import flattened
-from numpycnn.training import SGD, Optimizer
 from numpycnn.verification.findings import find
 from numpycnn.verification.gradient_sums import GradientSum
 from numpycnn.verification.keras_run import Recording
@@ -24,6 +23,9 @@ from numpycnn.verification.report import Report, Row
 from numpycnn.verification.sides import Side, other_side
 from numpycnn.verification.tolerances import scaled_error
 from numpycnn.verification.training_step import statistics_rows, weight_rows
+
+if TYPE_CHECKING:
+    from numpycnn.training import Optimizer
 
 __all__ = ["verify"]
 
@@ -41,7 +43,7 @@ def verify(
     against: Any = "tensorflow",
     gradients: bool = True,
     training: bool = False,
-    step: float | Optimizer | None = None,
+    step: "float | Optimizer | None" = None,
     layout: str | None = None,
     names: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -84,9 +86,14 @@ def verify(
     comparison = Comparison(flat, side, arrays, tell, training=training and not named)
     rows = comparison.outputs()
     if gradients:
-        optimizer = SGD(learning_rate=step) if isinstance(step, int | float) else step
-        rows += comparison.gradients(rng, optimizer)
+        rows += comparison.gradients(rng, _optimizer(step))
     return Report(model.name or "model", side.name, tuple(rows), side.notes)
+
+
+def _optimizer(step) -> "Optimizer | None":
+    from numpycnn.training import SGD  # here, so that importing numpycnn does not import training
+
+    return SGD(learning_rate=step) if isinstance(step, int | float) else step
 
 
 class Comparison:
@@ -147,7 +154,7 @@ class Comparison:
         wide = {t: x.astype(np.float64) for t, x in known.items()}
         return {t: x.astype(self.model.dtype) for t, x in known.items()}, wide, dict.fromkeys(known, 0)
 
-    def gradients(self, rng: np.random.Generator, optimizer: Optimizer | None = None) -> list[Row]:
+    def gradients(self, rng: np.random.Generator, optimizer: "Optimizer | None" = None) -> list[Row]:
         """In training, a row for the gradient of each layer's input and of each trainable weight.
 
         optimizer: with it, a row for each weight after its first step as well.

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from numpycnn.keras_io.build import KerasForm
 from numpycnn.layers.base import Tensor
-from numpycnn.training import Optimizer
+
+if TYPE_CHECKING:
+    from numpycnn.training import Optimizer
 
 __all__ = ["Recording", "record"]
 
@@ -23,7 +25,7 @@ class Recording(NamedTuple):
 
 
 def record(
-    form: KerasForm, inputs, dys=None, *, training: bool = False, optimizer: Optimizer | None = None
+    form: KerasForm, inputs, dys=None, *, training: bool = False, optimizer: "Optimizer | None" = None
 ) -> Recording:
     """Run `form` once; with dys, the gradient of a loss by each model output, run it backward as well.
 
@@ -57,7 +59,7 @@ def record(
     )
 
 
-def _stepped(form: KerasForm, gradients, optimizer: Optimizer) -> dict[str, np.ndarray]:
+def _stepped(form: KerasForm, gradients, optimizer: "Optimizer") -> dict[str, np.ndarray]:
     """Every weight after a step of the keras.optimizers object, and the statistics that the training call has moved."""
     flowing = {path: gradient for path, gradient in gradients.items() if gradient is not None}
     optimizer.to_keras().apply(list(flowing.values()), [form.weights[path] for path in flowing])

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from numpycnn.layers.base import Tensor
 from numpycnn.models.model import Model
-from numpycnn.training import Optimizer
 from numpycnn.verification.keras_run import Recording, record
 from numpycnn.verification.matching import Matched, match, turn_square_weights
 from numpycnn.verification.recordings import read_recording
+
+if TYPE_CHECKING:
+    from numpycnn.training import Optimizer
 
 __all__ = ["Recorded", "Side", "TensorFlow", "other_side"]
 
@@ -34,7 +36,7 @@ class Side(Protocol):
         """Outputs of tensors, of some at least."""
         ...
 
-    def gradients(self, dys: Arrays, optimizer: Optimizer | None) -> tuple[Recording, Arrays] | None:
+    def gradients(self, dys: Arrays, optimizer: "Optimizer | None") -> tuple[Recording, Arrays] | None:
         """Outputs and gradients of a loss, and its gradients by the model's outputs: `dys`, or the side's own.
 
         optimizer: of the training step that comes with it, if any.

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from numpycnn.layers.base import Node, Tensor
 from numpycnn.models.model import Model
-from numpycnn.training import SGD, Optimizer
 from numpycnn.verification.calls import Call
 from numpycnn.verification.findings import find
 from numpycnn.verification.gradient_sums import GradientSum
 from numpycnn.verification.report import Row
 from numpycnn.verification.tolerances import SUM, scaled_error, tolerance, unit_roundoff
+
+if TYPE_CHECKING:
+    from numpycnn.training import Optimizer
 
 __all__ = ["statistics_rows", "weight_rows"]
 
@@ -23,9 +26,11 @@ SCALARS = 5e-5
 
 
 def weight_rows(
-    model: Model, sums: Mapping[Tensor | str, GradientSum], after: Mapping[str, np.ndarray], optimizer: Optimizer
+    model: Model, sums: Mapping[Tensor | str, GradientSum], after: Mapping[str, np.ndarray], optimizer: "Optimizer"
 ) -> list[Row]:
     """A row for every trainable weight after a step, from the gradients on the other side's own inputs."""
+    from numpycnn.training import SGD
+
     paths = [path for path, v in model.variables.items() if v.trainable and path in sums and path in after]
     before = [model.variables[path].value for path in paths]
     found = [sums[path] for path in paths]
@@ -56,7 +61,7 @@ def weight_rows(
     return rows
 
 
-def _stepped(optimizer: Optimizer, weights, gradients) -> tuple[np.ndarray, ...]:
+def _stepped(optimizer: "Optimizer", weights, gradients) -> tuple[np.ndarray, ...]:
     gradients = [np.asarray(g, w.dtype) for w, g in zip(weights, gradients, strict=True)]
     return optimizer.update(weights, gradients, optimizer.initial_state(weights)).weights
 
