@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpycnn.ops
-from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d
-from numpycnn.ops.correlation import by_taps
+from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d, threads
+from numpycnn.ops.correlation import by_taps, gather, spread, spread_by_taps, way_back
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
 from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
@@ -102,6 +102,48 @@ def test_blocks_of_columns_against_the_definition(groups, kernel_size, strides, 
     window = sliding_window("test", x.shape[1:3], kernel_size, strides=strides, padding="same")
     expected = by_taps(x, kernel, bias, window, groups)
     np.testing.assert_array_equal(conv2d(x, kernel, bias, strides=strides, padding="same", groups=groups), expected)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(("pixels", "dtype"), [(5, np.float16), (5, np.float64), (125, np.float32)])
+@pytest.mark.parametrize("strides", [1, (3, 2)])
+@pytest.mark.parametrize(("filters", "chosen"), [(12, gather), (13, spread)])
+def test_both_ways_back_against_the_definition(groups, pixels, dtype, strides, filters, chosen, monkeypatch):
+    """Where the choice changes, at one block and several, image by image, in integers to the bit."""
+    monkeypatch.setattr(threads, "PIECE_BYTES", 1)
+    rng = np.random.default_rng(pixels)
+    kernel = rng.integers(-2, 3, (4, 3, 3, filters * groups)).astype(dtype)
+    window = sliding_window("test", (pixels, pixels + 1), (4, 3), strides=strides, padding="same", dilation_rate=2)
+    dy = rng.integers(-2, 3, (2, *window.output_shape, filters * groups)).astype(dtype)
+    expected = spread_by_taps(dy, kernel, window, groups)
+    assert way_back(kernel, groups) is chosen
+    for way in (gather, spread):
+        np.testing.assert_array_equal(way(dy, kernel, window, groups), expected)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("where", ["kernel", "dy"])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("strides", [1, (3, 2)])
+@pytest.mark.parametrize("channels", [2, 20])
+def test_what_is_not_finite_flows_back_only_to_pixels_that_it_met(value, where, groups, strides, channels):
+    """Padding is no factor: at the borders the gradient is finite where the definition is."""
+    rng = np.random.default_rng(5)
+    x, kernel = rng.uniform(1, 2, (2, 7, 6, channels)), rng.uniform(1, 2, (4, 3, channels // groups, 10 * groups))
+    dy = conv2d(x, kernel, strides=strides, padding="same", groups=groups)
+    {"kernel": kernel, "dy": dy}[where][(0, 1, 0, 3)] = value
+    window = sliding_window("test", x.shape[1:3], kernel.shape[:2], strides=strides, padding="same")
+    expected = np.zeros(x.shape)
+    for n, i, j, o in np.ndindex(dy.shape):
+        own = slice(o * groups // dy.shape[3] * kernel.shape[2], (o * groups // dy.shape[3] + 1) * kernel.shape[2])
+        for a, b in window.taps:
+            p, q = window.rows.pixels(i)[a], window.columns.pixels(j)[b]
+            if 0 <= p < x.shape[1] and 0 <= q < x.shape[2]:
+                expected[n, p, q, own] += dy[n, i, j, o] * kernel[a, b, :, o]
+    dx, _, _ = conv2d_backward(dy, x, kernel, strides=strides, padding="same", groups=groups)
+    assert set(np.isfinite(expected).ravel()) == {True, False}
+    np.testing.assert_allclose(dx, expected, rtol=1e-12)
+    np.testing.assert_allclose(spread_by_taps(dy, kernel, window, groups), expected, rtol=1e-12)
 
 
 def test_the_same_call_gives_the_same_bits():

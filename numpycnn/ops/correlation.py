@@ -4,11 +4,12 @@
     correlate_to_input    outputs back to images: each output spreads, times the kernel, over the pixels of its window
     correlate_to_kernel   outputs and images to the kernel: each tap sums pixel times output over all windows
 
-Transposed convolution is the second of them read forwards. `by_taps` is the definition. What is computed with is
-`columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel is one matrix
-product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that matrix already.
-Groups are convolutions side by side. The second contraction is the first, over outputs instead of images, of the kernel
-turned round; with strides it is one for each place that a pixel can have between two windows.
+Transposed convolution is the second of them read forwards. `by_taps` and `spread_by_taps` are the definition. What is
+computed with is `columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel
+is one matrix product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that
+matrix already. Groups are convolutions side by side. `way_back` chooses between two ways for the second contraction:
+`gather` is the first, over outputs instead of images, of the kernel turned round; with strides it is one for each place
+that a pixel can have between two windows. `spread` multiplies first and adds the products of each tap to its pixels.
 
 Measured and not better: one product a tap or a row of taps, accumulated; columns of a whole image, or of less than
 BLOCK_BYTES.
@@ -19,7 +20,8 @@ from math import gcd, prod
 import numpy as np
 
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, blocks, window_view
+from numpycnn.ops.threads import slices
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, window_view
 
 TIMES = 2
 """Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
@@ -27,18 +29,32 @@ TIMES = 2
 REGROUPED_BYTES = 2 * BLOCK_BYTES
 """The channels of a group are put side by side first where they take no more."""
 
+FEW = 4
+"""Channels are few where more than so many filters go to each."""
+
 
 def by_taps(x, kernel, bias, window: Window, groups) -> np.ndarray:
     """The definition: for every tap of the kernel, the pixels under it times its matrix of channels by filters."""
-    dtype, filters = accumulator(x.dtype), kernel.shape[3] // groups
+    dtype = accumulator(x.dtype)
     y = np.zeros((len(x), *window.output_shape, kernel.shape[3]), dtype)
-    for g in range(groups):
-        own = slice(g * filters, (g + 1) * filters)
-        pixels = x[..., _channels(kernel, g)].astype(dtype, copy=False)
+    for channels, own in _split(kernel, groups):
+        pixels = x[..., channels].astype(dtype, copy=False)
         for a, b in window.taps:
             (rows, pixel_rows), (columns, pixel_columns) = window.rows.tap(a), window.columns.tap(b)
             y[:, rows, columns, own] += pixels[:, pixel_rows, pixel_columns] @ kernel[a, b, :, own]
     return (y if bias is None else y + bias).astype(x.dtype, copy=False)
+
+
+def spread_by_taps(dy, kernel, window: Window, groups) -> np.ndarray:
+    """The definition of the way back: through every tap, each output times its filters, added to the pixel under it."""
+    dtype = accumulator(dy.dtype)
+    dx = np.zeros((len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups), dtype)
+    for channels, own in _split(kernel, groups):
+        outputs = dy[..., own].astype(dtype, copy=False)
+        for a, b in window.taps:
+            (rows, pixel_rows), (columns, pixel_columns) = window.rows.tap(a), window.columns.tap(b)
+            dx[:, pixel_rows, pixel_columns, channels] += outputs[:, rows, columns] @ kernel[a, b, :, own].T
+    return dx.astype(dy.dtype, copy=False)
 
 
 def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
@@ -68,7 +84,41 @@ def columns(x, kernel, window: Window, y) -> None:
 
 
 def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
-    """Outputs (N, h, w, O) to images (N, H, W, C): one correlation for each place between two windows.
+    """Outputs (N, h, w, O) to images (N, H, W, C)."""
+    return way_back(kernel, groups)(dy, kernel, window, groups)
+
+
+def way_back(kernel, groups):
+    """Few channels: multiply first, as `gather` would copy all filters of each window. Else the larger product."""
+    height, width, channels, filters = kernel.shape
+    if height * width > 1 and FEW * channels < filters // groups:
+        return spread
+    if not np.isfinite(kernel.sum()):  # times the padding of dy it would be a NaN where no output sees the pixel
+        return spread_by_taps
+    return gather
+
+
+def spread(dy, kernel, window: Window, groups) -> np.ndarray:
+    """Every output times all taps, then each tap's products added to its pixels, channels first: rows of pixels."""
+    dtype, channels = accumulator(dy.dtype), kernel.shape[2]
+    dx = np.empty((len(dy), window.rows.size, window.columns.size, channels * groups), dy.dtype)
+    for images in slices(len(dx), window.rows.size * window.columns.size * channels * dtype.itemsize):
+        for pixels, own in _split(kernel, groups):
+            outputs, group_kernel = dy[images][..., own], kernel[..., own]
+            total = np.zeros((channels, len(outputs), *dx.shape[1:3]), dtype)
+            matrix = group_kernel.reshape(prod(kernel.shape[:3]), -1).astype(dtype, copy=False)
+            for block in blocks(window, len(outputs), len(matrix) * dtype.itemsize, TIMES):
+                part = outputs[block].astype(dtype, copy=False)
+                products = matrix @ part.reshape(-1, part.shape[3]).T
+                products = products.reshape(*kernel.shape[:3], *part.shape[:3])
+                for a, b in window.taps:
+                    add_tap(np.moveaxis(total, 0, 3), np.moveaxis(products[a, b], 0, 3), window, block, a, b)
+            dx[images][..., pixels] = np.moveaxis(total, 0, 3)
+    return dx
+
+
+def gather(dy, kernel, window: Window, groups) -> np.ndarray:
+    """One correlation for each place between two windows.
 
     Pixel p = r + s*u is seen by output i through tap a where i*s + a*d - before = p. For one remainder r these are
     every (s/g)-th tap, and going to the next of them is going back d/g outputs, with g the common divisor of s and d:
@@ -137,16 +187,15 @@ def _by_group(x, kernel, groups):
     if groups == 1:
         yield x, slice(None), kernel
         return
-    filters = kernel.shape[3] // groups
-    for g in range(groups):
-        own = slice(g * filters, (g + 1) * filters)
-        pixels = x[..., _channels(kernel, g)]
+    for channels, own in _split(kernel, groups):
+        pixels = x[..., channels]
         yield np.ascontiguousarray(pixels) if pixels.nbytes <= REGROUPED_BYTES else pixels, own, kernel[..., own]
 
 
-def _channels(kernel, group) -> slice:
-    channels = kernel.shape[2]
-    return slice(group * channels, (group + 1) * channels)
+def _split(kernel, groups) -> list[tuple[slice, slice]]:
+    """For each group: its channels and its filters."""
+    channels, filters = kernel.shape[2], kernel.shape[3] // groups
+    return [(slice(g * channels, (g + 1) * channels), slice(g * filters, (g + 1) * filters)) for g in range(groups)]
 
 
 def _columns(x, window, block) -> np.ndarray:
