@@ -41,7 +41,7 @@ def fit_tensorflow(problem: Problem, progress: Progress, *, verbose: int = 0) ->
 
     verbose: 0 nothing, 1 Keras's progress bar, 2 a line for each epoch.
     """
-    import_keras()
+    keras = import_keras()
     config, data = problem.config, problem.data
     strategy = strategy_for(config.devices)
     with settings(problem), mended(strategy):
@@ -56,8 +56,9 @@ def fit_tensorflow(problem: Problem, progress: Progress, *, verbose: int = 0) ->
         if progress.stopped or progress.epoch >= config.epochs:
             return
         callbacks = [_callback(problem, progress, form)]
-        if config.tensorboard:
-            callbacks.append(_tensorboard(progress))
+        if config.tensorboard and progress.folder is not None:
+            logs = str(progress.folder.path / LOGS)
+            callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
         form.model.fit(
             trained_on(problem, progress.epoch),
             epochs=config.epochs,
@@ -199,13 +200,6 @@ def _callback(problem: Problem, progress: Progress, form: KerasForm) -> Any:
                 raise TrainingError(nan_message(loss, now["epoch"], batch))
 
     return KeepRun()
-
-
-def _tensorboard(progress: Progress) -> Any:
-    import keras
-
-    assert progress.folder is not None
-    return keras.callbacks.TensorBoard(str(progress.folder.path / LOGS), write_graph=False)
 
 
 def _rate(problem: Problem, form: KerasForm, progress: Progress) -> float:
