@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "boxes_in_pictures",
     "class_maps",
+    "confusion",
     "course_of_memory",
     "curves",
     "feature_maps",
@@ -219,6 +220,40 @@ def training_curves(history: Sequence[dict[str, Any]], *, path=None) -> "Figure"
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
     figure.axes[0].legend()
+    return _saved(figure, path)
+
+
+def confusion(matrix, class_names: Sequence[str] | None = None, *, path=None) -> "Figure":
+    """A confusion matrix: true classes downwards, given ones to the right, the darker the larger a part of its row.
+
+    Args:
+        matrix: (classes, classes), how many examples of class i were called class j.
+        class_names: one for each class; None for their numbers. Counts are written in up to 20 classes, names to 60.
+        path: as in `feature_maps`.
+
+    Returns: the figure.   Raises: as `feature_maps`.
+    """
+    matrix = np.asarray(matrix)
+    count = len(matrix) if matrix.ndim else 0
+    if not count or matrix.shape != (count, count):
+        fail("confusion", "matrix must have the axes (classes, classes)", matrix=matrix)
+    names = [str(i) for i in range(count)] if class_names is None else list(class_names)
+    if len(names) != count:
+        fail("confusion", f"class_names must name each of {count} classes; got {len(names)}")
+    parts = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    side = 1.5 + min(0.45 * count, 12)
+    figure = new_figure("confusion", figsize=(side, side))
+    axis = figure.subplots()
+    axis.imshow(parts, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+    axis.set(xlabel="class given", ylabel="true class")
+    if count <= 60:
+        axis.set_xticks(range(count), names, rotation=90, fontsize=7, parse_math=False)
+        axis.set_yticks(range(count), names, fontsize=7, parse_math=False)
+    for i, j in np.argwhere(matrix) if count <= 20 else ():
+        colour = "white" if parts[i, j] > 0.5 else "black"
+        axis.text(
+            j, i, matrix[i, j], fontsize=7, color=colour, horizontalalignment="center", verticalalignment="center"
+        )
     return _saved(figure, path)
 
 

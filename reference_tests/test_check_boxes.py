@@ -27,6 +27,23 @@ def plain_iou(a, b, more=0, cut=True):
         return inside / (area(a, more) + area(b, more) - inside)
 
 
+def iou_of_two(box1, box2):
+    """Four numbers each, in Python's own arithmetic."""
+    width, height = (max(min(box1[k + 2], box2[k + 2]) - max(box1[k], box2[k]), 0) for k in (0, 1))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (box1, box2)]
+    with np.errstate(invalid="ignore"):
+        return width * height / (areas[0] + areas[1] - width * height)
+
+
+def diou_of_two(box1, box2):
+    return np.float32(detection.diou(box1[None], box2[None])[0, 0])
+
+
+def iou_side_by_side(a, b):
+    assert a.shape == b.shape
+    return detection.iou(a, b, pairwise=False)
+
+
 def careful_iou(boxes1, boxes2, bounding_box_format="xyxy"):
     a, b = (detection.convert_boxes(x, bounding_box_format, "xyxy") for x in (boxes1, boxes2))
     a, b = (np.concatenate([np.minimum(x[:, :2], x[:, 2:]), np.maximum(x[:, :2], x[:, 2:])], 1) for x in (a, b))
@@ -73,6 +90,22 @@ def test_right_functions_hold(function, op, options):
     assert report.examples > 40
 
 
+ONE_TO_ONE = [
+    (iou_of_two, "iou", True, "two boxes at a time"),
+    (diou_of_two, "diou", False, "two boxes at a time"),
+    (iou_side_by_side, "iou", False, "boxes side by side"),
+    (lambda dy, a, b: detection.iou_backward(np.float32([[dy]]), a[None], b[None])[0][0], "iou_backward", False, "two boxes at a time"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "op", "plain", "takes"), ONE_TO_ONE)
+def test_boxes_that_are_not_taken_in_pairs(function, op, plain, takes):
+    report = numpycnn.check(function, op, plain=plain, examples=80)
+    assert report.holds, "\n".join([*report.lines, report.summary])
+    assert report.examples > 20
+    assert f"takes {takes}" in report.lines
+
+
 def backward_of_a_loss(dy, boxes1, boxes2):
     return detection.giou_backward(-dy, boxes1, boxes2)
 
@@ -83,6 +116,8 @@ WRONG = [
     (lambda a, b: careful_iou(a, b[:, [1, 0, 3, 2]]), "iou", {}, {41}),
     (lambda a, b: detection.iou(a, b, format="center_xywh"), "iou", {}, {41}),
     (lambda a, b: plain_iou(a, b, cut=False), "iou", {"plain": True}, "sides below 0"),
+    (iou_of_two, "iou", {}, {41, 42}),
+    (lambda a, b: plain_iou(a[None], b[None], more=1)[0, 0], "iou", {"plain": True}, {45}),
     (lambda a, b: 1 - detection.diou(a, b), "diou", {}, "loss for measure"),
     (backward_of_a_loss, "giou_backward", {}, "loss for measure"),
     (lambda b, s, iou_threshold: greedy(b, s, iou_threshold=iou_threshold, drop=np.greater_equal), "non_max_suppression", {"plain": True}, {38}),

@@ -70,6 +70,7 @@ def test_what_cannot_fit_is_refused_unless_forced(small, tmp_path):
         ("--optimizer adamm", "optimizer: the name must be one of sgd, rmsprop"),
         ("--schedule cosine,alfa=0.1", "cosine takes initial_learning_rate"),
         ("--augment spin", "augment"),
+        ("--balance", "--balance fills classes up with augmented copies: say how with --augment"),
         ("--xla", "jit_compile is the TensorFlow backend's alone"),
         ("--monitor val_auc", "monitor must be one of loss, accuracy"),
         ("--loss mse", "loss must be one of sparse_categorical_crossentropy"),
@@ -150,3 +151,13 @@ def test_missing_things_are_named(small, tmp_path):
     refused("train lenet5", "what to train and on what must be said")
     refused(small.replace("digits", "nothing_there"), "'nothing_there' is no data set")
     refused(f"train --resume --out {tmp_path}/none", "holds no run to resume")
+
+
+def test_balance_says_what_it_does_and_is_resumed(small, tmp_path):
+    out = tmp_path / "run"
+    command = f"{small} --balance --augment flip --out {out}"
+    line = "balanced: 131 examples of each of 10 classes, 1,310 a pass; copies are augmented anew each time\n"
+    assert succeeds(command).startswith(line)
+    assert line in succeeds(f"{command} --dry-run --memory 1GiB")
+    assert succeeds(f"train --resume --out {out}").startswith(line)
+    refused(f"{small} --augment flip --out {out} --resume", "balance was True, now False")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numpycnn.ops
-from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d, threads
+from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d, threads, windows
 from numpycnn.ops.correlation import by_taps, gather, spread, spread_by_taps, way_back
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
@@ -105,12 +105,13 @@ def test_blocks_of_columns_against_the_definition(groups, kernel_size, strides, 
 
 
 @pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize(("pixels", "dtype"), [(5, np.float16), (5, np.float64), (125, np.float32)])
+@pytest.mark.parametrize(("pixels", "dtype"), [(5, np.float16), (5, np.float64), (20, np.float32)])
 @pytest.mark.parametrize("strides", [1, (3, 2)])
 @pytest.mark.parametrize(("filters", "chosen"), [(12, gather), (13, spread)])
 def test_both_ways_back_against_the_definition(groups, pixels, dtype, strides, filters, chosen, monkeypatch):
     """Where the choice changes, at one block and several, image by image, in integers to the bit."""
     monkeypatch.setattr(threads, "PIECE_BYTES", 1)
+    monkeypatch.setattr(windows, "BLOCK_BYTES", 2**14)
     rng = np.random.default_rng(pixels)
     kernel = rng.integers(-2, 3, (4, 3, 3, filters * groups)).astype(dtype)
     window = sliding_window("test", (pixels, pixels + 1), (4, 3), strides=strides, padding="same", dilation_rate=2)
@@ -119,6 +120,26 @@ def test_both_ways_back_against_the_definition(groups, pixels, dtype, strides, f
     assert way_back(kernel, groups) is chosen
     for way in (gather, spread):
         np.testing.assert_array_equal(way(dy, kernel, window, groups), expected)
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.float64), (8, np.float16), (8, np.float32), (9, np.float32)])
+@pytest.mark.parametrize("strides", [1, (3, 2)])
+@pytest.mark.parametrize("budget", [2**12, 2**21])
+def test_groups_side_by_side_against_the_definition(channels, dtype, strides, budget, monkeypatch):
+    """At the sizes where a stack of products takes the place of one for each group, in integers to the bit."""
+    monkeypatch.setattr(windows, "BLOCK_BYTES", budget)
+    rng = np.random.default_rng(channels)
+    x = rng.integers(-2, 3, (2, 9, 8, 3 * channels)).astype(dtype)
+    kernel = rng.integers(-2, 3, (4, 3, channels, 15)).astype(dtype)
+    window = sliding_window("test", x.shape[1:3], (4, 3), strides=strides, padding="same", dilation_rate=2)
+    options = {"strides": strides, "padding": "same", "dilation_rate": 2, "groups": 3}
+    y = conv2d(x, kernel, **options)
+    np.testing.assert_array_equal(y, by_taps(x, kernel, None, window, 3))
+    dy = rng.integers(-2, 3, y.shape).astype(dtype)
+    dx, dkernel, _ = conv2d_backward(dy, x, kernel, **options)
+    np.testing.assert_array_equal(dx, spread_by_taps(dy, kernel, window, 3))
+    other = rng.integers(-2, 3, kernel.shape).astype(np.float64)
+    assert np.vdot(dkernel, other) == np.vdot(dy, by_taps(x.astype(np.float64), other, None, window, 3))
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numpycnn.data import held_out, load_dataset, published, read_idx, resize_pictures
+from numpycnn.data import Arrays, Dataset, filled_up, held_out, load_dataset, published, read_idx, resize_pictures
 from numpycnn.data.published import IDX_FILES, PUBLISHED
 
 CODES = {"u1": 0x08, "i1": 0x09, ">i2": 0x0B, ">i4": 0x0C, ">f4": 0x0D, ">f8": 0x0E}
@@ -263,3 +263,19 @@ def test_what_is_no_data_set_at_all(tmp_path):
     for validation in (1.0, 1797, -1):
         with pytest.raises(ValueError, match=r"a fraction must|must be kept|at least 0"):
             load_dataset("digits", validation=validation)
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.integers(0, 9))
+def test_rare_classes_are_filled_up_to_the_largest(labels, seed):
+    """All examples once in their order, then copies, each as often as the others of its class or once more."""
+    y = np.array(labels)
+    split = Arrays(np.arange(len(y)), y)
+    data = Dataset("some", tuple("abcdefg"), split, split.take([0]), split)
+    found = filled_up(data, seed).train
+    np.testing.assert_array_equal(found.x[: len(y)], np.arange(len(y)))
+    np.testing.assert_array_equal(found.y, y[found.x])
+    most, times = np.bincount(y).max(), np.bincount(found.x)
+    for label in np.unique(y):
+        assert times[y == label].sum() == most
+        assert np.ptp(times[y == label]) <= 1
+    np.testing.assert_array_equal(filled_up(data, seed).train.x, found.x)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from numpycnn.detection import cell_windows, slide
-from numpycnn.layers import AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input
-from numpycnn.models import Sequential, to_fully_convolutional
+from numpycnn.layers import Add, AveragePooling2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePooling2D, Input
+from numpycnn.models import Model, Sequential, to_fully_convolutional
 
 
 def whole_numbers(model, seed=0):
@@ -59,14 +59,30 @@ def test_every_cell_on_448_is_the_network_for_224_on_what_the_cell_sees():
 
 
 def test_pictures_of_two_sizes_and_overlapping_windows():
-    layers = [Conv2D(3, 3, activation="relu"), AveragePooling2D(2, strides=2), Conv2D(2, (2, 3)), Flatten(), Dense(4)]
-    model = whole_numbers(Sequential([Input((13, 15, 2)), *layers], name="m"), seed=5)
+    layers = [
+        Conv2D(3, 3, activation="relu"),
+        AveragePooling2D(2, strides=2),
+        Conv2D(2, (2, 3)),
+        Flatten(),
+        Dense(4, use_bias=False),
+    ]
+    model = whole_numbers(Sequential([Input((13, 17, 2)), *layers], name="m", dtype="float64"), seed=5)
     made = to_fully_convolutional(model, (21, 31, 2))
-    image = np.random.default_rng(3).integers(-4, 5, (2, 21, 31, 2)).astype(np.float32)
+    assert made.dtype == np.float64
+    image = np.random.default_rng(3).integers(-4, 5, (2, 21, 31, 2))
     np.testing.assert_array_equal(made.predict(image), slide(model, image, 2))
-    windows = cell_windows(made)
-    assert windows.shape == (*made.outputs[0].shape[:2], 4)
-    assert set((windows[..., 2:] - windows[..., :2]).reshape(-1, 2).tolist()[0]) <= {12.0, 13.0, 14.0, 15.0}
+    rows, columns = np.mgrid[:5, :8]
+    seen = np.stack([2 * columns, 2 * rows, 2 * columns + 16, 2 * rows + 12], axis=-1)  # 17 and 13, less what 2 leaves
+    np.testing.assert_array_equal(cell_windows(made), seen)
+
+
+def test_windows_of_padded_cells_begin_before_the_picture():
+    """5 rows every 2, 2 of them padded at the top; 9 columns every 3, 3 of them padded on the left."""
+    windows = cell_windows(Sequential([Input((11, 20, 2)), Conv2D(4, (5, 9), strides=(2, 3), padding="same")]))
+    i, j = np.mgrid[:6, :7]
+    np.testing.assert_array_equal(windows, np.stack([3 * j - 3, 2 * i - 2, 3 * j + 6, 2 * i + 3], axis=-1))
+    with pytest.raises(ValueError, match="cell_windows: each output of the model must see a window of one size"):
+        cell_windows(Sequential([Input((4, 5, 2)), GlobalAveragePooling2D(keepdims=True)]))
 
 
 @pytest.mark.parametrize(
@@ -82,3 +98,11 @@ def test_pictures_of_two_sizes_and_overlapping_windows():
 def test_what_cannot_be_converted(layers, message):
     with pytest.raises(ValueError, match=message):
         to_fully_convolutional(Sequential([Input((4, 5, 2)), *layers]))
+
+
+def test_what_branches_is_not_converted():
+    inputs = Input((4, 5, 2))
+    x = Add()(Conv2D(2, 1)(inputs), inputs)
+    model = Model(inputs, Dense(3)(Flatten()(x)))
+    with pytest.raises(ValueError, match="the model must be a chain of layers; Add does not fit"):
+        to_fully_convolutional(model)

@@ -1,5 +1,6 @@
 """The rules: each is recognized by the numbers it makes, on the cases that the ops themselves are tested with."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -8,9 +9,10 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from numpycnn import ops
 from numpycnn.layers import Conv2D
-from numpycnn.testing import OPS, Case, find_op
+from numpycnn.testing import OPS, Case, Op, find_op
 from numpycnn.verification.calls import Call, op_function
-from numpycnn.verification.explain import Observation, changed_outputs, explain, run
+from numpycnn.verification.chains import changed_outputs, run
+from numpycnn.verification.explain import Observation, explain
 from numpycnn.verification.layer_calls import layer_chain
 from numpycnn.verification.rules import RULES, find_rule
 
@@ -19,22 +21,29 @@ SHOWN_BELOW = {"NaN wins", "dense rows channels first", "kernel in for out", "in
 
 
 @lru_cache
-def calls(name: str) -> tuple[Call, ...]:
-    """Some drawn calls of an op or its backward, none of them empty."""
-    op, found = find_op(name.removesuffix("_backward")), []
+def cases(op: Op) -> list[Case]:
+    """Some drawn cases of an op, none of them empty."""
+    found: list[Case] = []
 
     @seed(5)
     @settings(max_examples=50, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
     @given(op.cases)
     def keep(case):
         if all(np.size(a) for a in case.arrays.values() if isinstance(a, np.ndarray)):
-            dy = None
-            if name.endswith("_backward"):
-                dy = np.random.default_rng(len(found)).normal(size=op.forward(case)[0].shape)
-            found.append(op.call(case, dy))
+            found.append(case)
 
     keep()
-    return tuple(found)
+    return found
+
+
+def calls(name: str) -> Iterator[Call]:
+    """The cases as calls of an op or of its backward."""
+    op = find_op(name.removesuffix("_backward"))
+    for k, case in enumerate(cases(op)):
+        dy = None
+        if name.endswith("_backward"):
+            dy = np.random.default_rng(k).normal(size=op.forward(case)[0].shape)
+        yield op.call(case, dy)
 
 
 def observed(call: Call, outputs) -> Observation:

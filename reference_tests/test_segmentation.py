@@ -1,5 +1,6 @@
 """Segmentation: upsampling both ways, class maps, Dice, masks, regions, networks; against TensorFlow and by hand."""
 
+import re
 import warnings
 
 import keras
@@ -20,6 +21,7 @@ from numpycnn.segmentation import (
     crop_and_resize_backward,
     dice_loss,
     dice_loss_backward,
+    insert_zeros,
     mask_iou,
     masks_to_boxes,
     mean_iou,
@@ -34,7 +36,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 def test_transposed_convolution_both_ways_and_keras(seed, padding):
     rng = np.random.default_rng(seed)
     strides, size = rng.integers(1, 4, 2), rng.integers(1, 6, 2)
-    kernel = rng.normal(size=(*(strides + rng.integers(0, 3, 2)), 4, 3))
+    kernel = rng.normal(size=(*rng.integers(1, 6, 2), 4, 3))  # smaller than the strides, or larger
     x = rng.normal(size=(2, *size, 3))
     by_zeros = conv2d_transpose_by_zeros(x, kernel, strides=tuple(strides.tolist()), padding=padding)
     plain = ops.conv2d_transpose(x, kernel, strides=tuple(strides.tolist()), padding=padding)
@@ -69,7 +71,10 @@ def test_mean_iou_is_keras_s(seed, classes, ignored):
     ]
     np.testing.assert_array_equal(matrix, wanted)
     each = mean_iou(y_true, y_pred, classes, ignore_class=ignored, per_class=True)
-    assert np.isnan(each).tolist() == [not (matrix[k].any() or matrix[:, k].any()) for k in range(classes)]
+    t, p = (numbers[y_true != ignored] for numbers in (y_true, y_pred))
+    for k in range(classes):
+        either = np.sum((t == k) | (p == k))
+        np.testing.assert_equal(each[k], np.sum((t == k) & (p == k)) / either if either else np.nan)
 
 
 @given(SEEDS, st.sampled_from([0.0, 1.0, 0.25]))
@@ -91,21 +96,31 @@ def test_dice_is_its_formula_and_tensorflows_gradient(seed, smooth):
     assert dice_loss(t.astype(np.float16), p.astype(np.float16)).dtype == np.float16
 
 
-@given(SEEDS)
-def test_masks(seed):
+def test_dice_of_more_pixels_than_float16_counts_to():
+    t, p = np.ones((1, 300, 310, 2), np.float16), np.full((1, 300, 310, 2), [1, 0.5], np.float16)
+    np.testing.assert_allclose(dice_loss(t, p), [[0, 1 / 3]], rtol=1e-3)
+    gradient = [-1 / 186_000, 93_000 / 139_500**2 - 2 / 139_500]
+    found = dice_loss_backward([[1, 1]], t, p, smooth=0)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found[0, 5, 7], gradient, atol=6e-8)
+
+
+@given(SEEDS, st.sampled_from([True, np.uint8(255), -0.5]))
+def test_masks(seed, true):
     rng = np.random.default_rng(seed)
     masks = rng.random((4, 5, 7)) < rng.choice([0.0, 0.05, 0.5])
-    for mask, box in zip(masks, masks_to_boxes(masks), strict=True):
+    given = masks * true
+    for mask, box in zip(masks, masks_to_boxes(given), strict=True):
         rows, columns = np.nonzero(mask)
         wanted = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1] if mask.any() else [0] * 4
         assert box.tolist() == wanted
-    numbers, wanted = class_map(masks, [4, 3, 7, 3], background=9), np.full((5, 7), 9)
+    numbers, wanted = class_map(given, [4, 3, 7, 3], background=9), np.full((5, 7), 9)
     for mask, number in zip(masks, [4, 3, 7, 3], strict=True):
         wanted = np.where(mask, number, wanted)
     np.testing.assert_array_equal(numbers, wanted)
     either = (masks[:, None] | masks[:3]).sum(axis=(2, 3))
     wanted = (masks[:, None] & masks[:3]).sum(axis=(2, 3)) / np.maximum(either, 1)
-    np.testing.assert_allclose(mask_iou(masks, masks[:3]), wanted)
+    np.testing.assert_allclose(mask_iou(given, given[:3]), wanted)
 
 
 def regions(rng, count):
@@ -134,6 +149,18 @@ def test_crop_and_resize_is_tensorflows(seed, count):
     np.testing.assert_allclose(dimages, wanted[0], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(dboxes, wanted[1], rtol=1e-4, atol=2e-3)  # sums of up to 48 products, each up to 60
     assert (dimages.dtype, dboxes.dtype) == (np.float32, np.float32)
+
+
+@given(SEEDS, st.booleans())
+def test_float16_is_sampled_wide_and_rounded_once(seed, aligned):
+    rng = np.random.default_rng(seed)
+    features = rng.uniform(1, 2, (2, 5, 6, 3)).astype(np.float16)
+    boxes, indices = np.array([[0.25, 0.5, 4, 3], [1, 0.125, 5.5, 5]]), [1, 0]
+    calls = ((roi_align, boxes, {"aligned": aligned}), (crop_and_resize, boxes / 8, {}))
+    for op, own, options in calls:
+        y, wide = (op(x, own, indices, (2, 3), **options) for x in (features, features.astype(float)))
+        assert y.dtype == np.float16
+        np.testing.assert_allclose(y, wide, rtol=1.01 * 2**-11)
 
 
 def aligned_by_hand(features, box, cells, ratio, aligned, scale):
@@ -226,6 +253,28 @@ def test_kinks_have_no_slope():
     assert not roi_align_backward(dy[:, :1, :1], image, [[0.3, 0.4, np.nan, 1.0]], [0], 1)[1].any()
 
 
+IMAGE, TWO = np.ones((1, 2, 3, 1)), np.ones((2, 4, 5, 3))
+REFUSED = {
+    "mean_iou: y_true must hold class numbers in [0, 3); for boxes": lambda: mean_iou([0, 3], [0, 1], 3),
+    "mean_iou: y_pred must hold class numbers in [0, 3); for boxes": lambda: mean_iou([0, 2], [0, -1], 3),
+    "got y_pred (1, 2)": lambda: mean_iou([0, 2], [[0, 1]], 3),
+    "dice_loss: y_true must have the shape of y_pred": lambda: dice_loss(IMAGE[:, :1], IMAGE),
+    "mask_iou: masks must have the axes (n, height, width), of one size": lambda: mask_iou(
+        np.ones((1, 2, 3)), np.ones((1, 3, 2))
+    ),
+    'padding must be "valid" or "same"': lambda: conv2d_transpose_by_zeros(IMAGE, IMAGE[:1], padding="full"),
+    "box_indices must lie in [0, 2)": lambda: roi_align(TWO, [[0, 0, 1, 1]], [2], 1),
+    "crop_and_resize: box_indices must lie in [0, 2)": lambda: crop_and_resize(TWO, [[0, 0, 1, 1]], [-1], 1),
+    "format must be one of the rel_ formats": lambda: crop_and_resize(TWO, [[0, 0, 1, 1]], [0], 1, format="xyxy"),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_what_is_refused(message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        REFUSED[message]()
+
+
 def test_what_is_infinite_reaches_only_what_looks_at_it():
     image = np.arange(12.0).reshape(1, 3, 4, 1)
     image[0, 1, 2] = np.inf
@@ -247,6 +296,8 @@ def test_nothing_in_nothing_out():
         assert roi_align(features, [], [], 2).shape == crop_and_resize(features, [], [], 2).shape == (0, 2, 2, 3)
         gradients = roi_align_backward(np.zeros((0, 2, 2, 3)), features, [], [], 2)
         assert [gradient.shape for gradient in gradients] == [features.shape, (0, 4)]
+        assert insert_zeros(features[:, :0], (3, 2)).shape == (1, 0, 9, 3)
+        assert insert_zeros(features[:, :, :0], (3, 2)).shape == (1, 10, 0, 3)
         assert mean_iou([], [], 3) == 0
         assert masks_to_boxes([]).shape == masks_to_boxes(np.zeros((0, 4, 5))).shape == (0, 4)
         assert class_map(np.zeros((0, 2, 3)), []).tolist() == [[0] * 3] * 2

@@ -32,8 +32,11 @@ def test_the_filter_is_the_textbooks(seed, count):
     rng = np.random.default_rng(seed)
     mean, covariance = states(rng, count)
     measured = rng.uniform(1, 200, (count, 4))
+    given = mean.copy(), covariance.copy()
     later, wider = kalman_predict(mean, covariance)
     told, narrower = kalman_update(mean, covariance, measured)
+    np.testing.assert_array_equal(mean, given[0])
+    np.testing.assert_array_equal(covariance, given[1])
     F = np.eye(7)
     F[0, 4] = F[1, 5] = F[2, 6] = 1
     H, Q, R = np.eye(4, 7), np.diag([1, 1, 1, 1, 0.01, 0.01, 0.0001]), np.diag([1, 1, 10, 10])
@@ -50,7 +53,7 @@ def test_the_filter_is_the_textbooks(seed, count):
         assert later[i, 2] > 0
 
 
-@given(SEEDS, st.integers(0, 4), st.integers(0, 5), st.sampled_from([0.0, 0.3, 0.7]), st.booleans())
+@given(SEEDS, st.integers(0, 4), st.integers(0, 5), st.sampled_from([0.0, 0.25, 0.75]), st.booleans())
 def test_no_other_assignment_has_a_larger_sum(seed, n, m, least, ties):
     rng = np.random.default_rng(seed)
     overlaps = rng.integers(0, 4, (n, m)) / 4 if ties else rng.random((n, m))
@@ -268,6 +271,18 @@ def test_counted_by_hand(name):
     assert (result.misses, result.false_positives, result.switches, result.identity_hits) == expected
 
 
+def test_a_track_just_born_knows_its_box_and_not_its_motion():
+    """The second frame by the textbook: variances of 10 for what was measured, of 10,000 for how it changes."""
+    found = track_boxes([[[0, 0, 10, 10]], [[3, 1, 15, 19]]], iou_threshold=0.1)[1]
+    F, H = np.eye(7) + np.eye(7, k=4), np.eye(4, 7)
+    x, z = np.array([5, 5, 100, 1, 0, 0, 0.0]), np.array([9, 10, 216, 12 / 18])
+    P = F @ np.diag([10, 10, 10, 10, 1e4, 1e4, 1e4]) @ F.T + np.diag([1, 1, 1, 1, 0.01, 0.01, 0.0001])
+    K = P @ H.T @ np.linalg.inv(H @ P @ H.T + np.diag([1, 1, 10, 10]))
+    *center, area, aspect = (x + K @ (z - x[:4]))[:4]
+    half = np.sqrt([area * aspect, area / aspect]) / 2
+    np.testing.assert_allclose(found["boxes"], [[*(center - half), *(center + half)]])
+
+
 def test_birth_and_death():
     """Seen in frames 1 to 6, away for two, and back."""
     seen = [[BOX]] * 6 + [[]] * 2 + [[BOX]] * 3
@@ -279,6 +294,8 @@ def test_birth_and_death():
     assert told(seen, max_age=2, min_hits=0) == [[0]] * 6 + [[]] * 2 + [[0]] * 3
     assert told(seen, max_age=1, min_hits=0) == [[0]] * 6 + [[]] * 2 + [[1]] * 3
     assert told(seen, max_age=2, min_hits=2) == [[0]] * 6 + [[]] * 2 + [[]] + [[0]] * 2, "hits are in a row"
+    shrunk = [[BOX], [[0, 0, 10, 5]]]
+    assert [told(shrunk, iou_threshold=least) for least in (0.4, 0.6)] == [[[0], [0]], [[0], [1]]]
     assert told(late, min_hits=3) == [[0]] * 7 + [[0, 1]] * 2
 
 

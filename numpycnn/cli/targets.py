@@ -71,12 +71,15 @@ def _model_file(path: str, given: dict[str, Any]) -> Model:
 
 
 def model_functions() -> dict[str, Callable[..., Model]]:
-    """Every public function of numpycnn.models that says it returns a Model, by name."""
+    """Every public function of numpycnn.models that needs no argument and says it returns a Model, by name."""
     import numpycnn.models
 
     def makes_model(value) -> bool:
-        made = inspect.signature(value, eval_str=True).return_annotation if inspect.isfunction(value) else None
-        return inspect.isclass(made) and issubclass(made, Model)
+        if not inspect.isfunction(value):
+            return False
+        signature = inspect.signature(value, eval_str=True)
+        made, needed = signature.return_annotation, [p for p in signature.parameters.values() if p.default is p.empty]
+        return inspect.isclass(made) and issubclass(made, Model) and not needed
 
     public = {name: value for name, value in sorted(vars(numpycnn.models).items()) if not name.startswith("_")}
     return {name: value for name, value in public.items() if makes_model(value)}

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.training_runs import Plan, check_memory, plan_of, resumed_plan, show_counts, show_epoch, step_bar
+from numpycnn.cli.training_runs import (
+    Plan,
+    check_memory,
+    plan_of,
+    resumed_plan,
+    show_copies,
+    show_counts,
+    show_epoch,
+    step_bar,
+)
 from numpycnn.training import TrainingError
 from numpycnn.training import train as train_model
 
@@ -54,6 +63,9 @@ def train(
         list[str] | None, typer.Option(help="Of each output, in their order.", rich_help_panel=TRAINING)
     ] = None,
     loss_weight: Annotated[list[float] | None, typer.Option(help="Of each loss.", rich_help_panel=TRAINING)] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="One more of each output, as top_5_accuracy.", rich_help_panel=TRAINING)
+    ] = None,
     class_weight: Annotated[
         str | None, typer.Option(metavar="balanced", help="Rare classes weigh more.", rich_help_panel=TRAINING)
     ] = None,
@@ -62,6 +74,9 @@ def train(
         str | None,
         typer.Option(metavar="WORDS", help="As flip,rotation=10,shift=0.1,contrast=0.2.", rich_help_panel=TRAINING),
     ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Fill rare classes up with augmented copies.", rich_help_panel=TRAINING)
+    ] = False,
     preprocessing: Annotated[
         str, typer.Option(metavar="MODE", help="unit, raw, tf, torch or caffe.", rich_help_panel=TRAINING)
     ] = "unit",
@@ -118,6 +133,8 @@ def train(
     if dry_run:
         show_counts(plan, fits, as_json=as_json)
         return 0 if fits.holds or force else 1
+    if not as_json:
+        show_copies(plan)
     return _run(plan, out or _new_folder(plan), resume=resume, as_json=as_json)
 
 
@@ -167,5 +184,6 @@ def _run(plan: Plan, out: Path, *, resume: bool, as_json: bool) -> int:
     else:
         tests = ", ".join(f"{name} {value:.4g}" for name, value in found.test.items())
         typer.echo(f"best epoch {found.best_epoch} of {len(found.history)}: {tests or 'no examples to test on'}")
-        typer.echo(f"kept in {out}: best.keras, metrics.csv, curves.png")
+        kept = ("best.keras", "metrics.csv", "curves.png", "per_class.csv", "confusion.png")
+        typer.echo(f"kept in {out}: {', '.join(name for name in kept if (out / name).exists())}")
     return 0

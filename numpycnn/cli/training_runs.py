@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import typer
 
 from numpycnn.cli.count_tables import figures_table
@@ -14,7 +15,7 @@ from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.tables import byte_count, byte_text
 from numpycnn.cli.targets import is_model_file, model_functions, number_or_pair, resolve_model
 from numpycnn.counting import Count, count
-from numpycnn.data import Arrays, Dataset, augmentation_from, load_dataset
+from numpycnn.data import Arrays, Dataset, augmentation_from, filled_up, load_dataset
 from numpycnn.models import Model
 from numpycnn.training import (
     Best,
@@ -31,7 +32,7 @@ from numpycnn.training.batches import steps_of
 NOT_OF_THE_RUN = {"out", "resume", "force", "memory", "dry_run", "as_json"}
 """Options that config.json does not hold."""
 
-OF_DATA = ("data", "data_folder", "download", "size", "channels", "resizing")
+OF_DATA = ("data", "data_folder", "download", "size", "channels", "resizing", "balance")
 OF_THE_COMMAND = ("model", "classes", *OF_DATA)
 """What config.json holds beside the TrainingConfig: where model and data came from."""
 
@@ -60,8 +61,10 @@ def plan_of(options: dict[str, Any]) -> Plan:
     """From the options of the command line; Unusable where they do not go together."""
     about = {"model": options["target"], "classes": options["classes"], **{name: options[name] for name in OF_DATA}}
     about["data_folder"] = None if about["data_folder"] is None else str(about["data_folder"])
+    if about["balance"] and options["augment"] is None:
+        raise Unusable("--balance fills classes up with augmented copies: say how with --augment")
     with usable(ValueError, TypeError):
-        data = _data(about)
+        data = _data(about, options["seed"])
         config = _config(options, steps_of(len(data.train), options["batch"]))
         return Plan(_model(about, data, config), data, config, about)
 
@@ -77,7 +80,7 @@ def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
             raise Unusable(f"{path} was not written by numpycnn train: it does not say what was trained on what")
         about = {name: kept.pop(name) for name in OF_THE_COMMAND}
         config = TrainingConfig.from_dict(kept)
-        data = _data(about)
+        data = _data(about, config.seed)
         plan = Plan(_model(about, data, config), data, config, about)
     if set(given) - NOT_OF_THE_RUN:
         _check_same(plan, options, set(given) - NOT_OF_THE_RUN)
@@ -96,7 +99,7 @@ def _check_same(plan: Plan, options: dict[str, Any], given: set[str]) -> None:
         raise Unusable(f"a run is resumed as it was started: {what}")
 
 
-def _data(about) -> Dataset:
+def _data(about, seed: int) -> Dataset:
     size = number_or_pair("--size", about["size"])
     with usable(ValueError, TypeError, OSError, ImportError, about=str(about["data"])):
         data = load_dataset(
@@ -109,7 +112,7 @@ def _data(about) -> Dataset:
         )
     if about["resizing"] is not None and isinstance(data.train, Arrays):
         raise Unusable(f"--resizing goes with --size, or with files of pictures; {about['data']} is left as it is")
-    return data
+    return filled_up(data, seed) if about["balance"] else data
 
 
 def _model(about, data: Dataset, config: TrainingConfig) -> Model:
@@ -149,7 +152,10 @@ def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
             schedule=options["schedule"],
             steps=steps * epochs,
         ),
-        heads=tuple(Head(loss=loss, weight=w, metrics=_metrics(loss)) for loss, w in zip(losses, weights, strict=True)),
+        heads=tuple(
+            Head(loss=loss, weight=w, metrics=_metrics(loss, options["metric"] or []))
+            for loss, w in zip(losses, weights, strict=True)
+        ),
         class_weight=options["class_weight"],
         l2=options["l2"],
         augmentation=None if options["augment"] is None else augmentation_from(options["augment"]),
@@ -166,9 +172,11 @@ def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
     )
 
 
-def _metrics(loss: str) -> tuple[str, ...]:
+def _metrics(loss: str, more: list[str]) -> tuple[str, ...]:
+    """Those that go with a loss, then what was asked for in addition."""
     names = {"binary_crossentropy": ("binary_accuracy",)}
-    return names.get(loss, ("accuracy",) if loss.endswith("categorical_crossentropy") else ())
+    own = names.get(loss, ("accuracy",) if loss.endswith("categorical_crossentropy") else ())
+    return tuple(dict.fromkeys([*own, *more]))
 
 
 def check_memory(plan: Plan, memory: str | None, *, force: bool) -> Fits:
@@ -213,6 +221,7 @@ def show_counts(plan: Plan, fits: Fits, *, as_json: bool) -> None:
         return
     splits = ", ".join(f"{len(split):,} to {kind}" for kind, split in plan.data.splits().items())
     typer.echo(f"{plan.about['data']}: {splits}; {len(plan.data.class_names)} classes; from {plan.data.source}")
+    show_copies(plan)
     steps = steps_of(len(plan.data.train), plan.config.batch_size)
     typer.echo(f"{plan.config.epochs} epochs of {steps:,} steps, {plan.config.backend}, {plan.config.precision}")
     typer.echo()
@@ -223,6 +232,15 @@ def show_counts(plan: Plan, fits: Fits, *, as_json: bool) -> None:
     else:
         word = "fits" if high <= fits.limit else "may fit" if low <= fits.limit else "cannot fit"
         typer.echo(f"{word}: training needs {byte_text(low)} to {byte_text(high)} of {byte_text(fits.limit)}")
+
+
+def show_copies(plan: Plan) -> None:
+    """What --balance has made of the classes."""
+    if plan.about["balance"]:
+        counts = np.bincount(plan.data.train.y)
+        most, classes = int(counts.max()), int((counts > 0).sum())
+        total = f"{most:,} examples of each of {classes} classes, {len(plan.data.train):,} a pass"
+        typer.echo(f"balanced: {total}; copies are augmented anew each time")
 
 
 def show_epoch(epoch: int, epochs: int, logs: dict[str, float]) -> None:

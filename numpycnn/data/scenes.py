@@ -98,12 +98,14 @@ def moving_scene(cutouts, labels, frames: int, *, size=(64, 96), things=4, side=
     rng = np.random.default_rng(seed)
     chosen = rng.integers(0, len(cutouts), things)
     scaled = [_scaled(cutouts[i], side) for i in chosen]
+    if side > min(height, width):
+        fail("moving_scene", f"side must fit a picture of {height} x {width}", side=side)
     room = np.array([height - side, width - side], float)
     start, angle = rng.uniform(0, room, (things, 2)), rng.uniform(0, 2 * np.pi, things)
     step = rng.uniform(speed[0], speed[1], things)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     images, objects = np.zeros((frames, height, width, 1), np.float32), []
     for t, image in enumerate(images):
-        place = (start + t * step) % (2 * room)
+        place = np.mod(start + t * step, 2 * room, out=np.zeros_like(start), where=room > 0)
         corners = np.rint(np.minimum(place, 2 * room - place)).astype(int)
         for (thing, _), corner in zip(scaled, corners, strict=True):
             _put(image[..., 0], thing, corner)

@@ -7,7 +7,8 @@
 Transposed convolution is the second of them read forwards. `by_taps` and `spread_by_taps` are the definition. What is
 computed with is `columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel
 is one matrix product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that
-matrix already. Groups are convolutions side by side. `way_back` chooses between two ways for the second contraction:
+matrix already. Groups are convolutions side by side; small ones are a stack of matrix products (`stacked_columns`),
+channels first, so that rows of pixels are copied. `way_back` chooses between two ways for the second contraction:
 `gather` is the first, over outputs instead of images, of the kernel turned round; with strides it is one for each place
 that a pixel can have between two windows. `spread` multiplies first and adds the products of each tap to its pixels.
 
@@ -21,13 +22,16 @@ import numpy as np
 
 from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.threads import slices
-from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, window_view
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, padded_pixels, slide, window_view
 
 TIMES = 2
 """Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
 
 REGROUPED_BYTES = 2 * BLOCK_BYTES
 """The channels of a group are put side by side first where they take no more."""
+
+SMALL_GROUP = 8
+"""Groups of at most so many channels are computed in one stack of matrix products."""
 
 FEW = 4
 """Channels are few where more than so many filters go to each."""
@@ -62,8 +66,11 @@ def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
     wide = accumulator(x.dtype)
     shape = (len(x), *window.output_shape, kernel.shape[3])
     total = y if y is not None and y.dtype == wide else np.empty(shape, wide)
-    for pixels, own, group_kernel in _by_group(x, kernel, groups):
-        columns(pixels, group_kernel, window, total[..., own])
+    if _side_by_side(kernel, groups):
+        stacked_columns(x, kernel, window, groups, total)
+    else:
+        for pixels, own, group_kernel in _by_group(x, kernel, groups):
+            columns(pixels, group_kernel, window, total[..., own])
     if bias is not None:
         total += bias
     if y is None or y is total:
@@ -81,6 +88,15 @@ def columns(x, kernel, window: Window, y) -> None:
             np.matmul(windows, matrix, out=part.reshape(len(windows), y.shape[3]))
         else:
             part[...] = (windows @ matrix).reshape(part.shape)
+
+
+def stacked_columns(x, kernel, window: Window, groups, y) -> None:
+    """Write the outputs of all groups into y, block by block, each group's matrix product one of a stack."""
+    matrices = _stack(kernel, groups).transpose(0, 2, 1).astype(y.dtype)
+    for block in _stacked_blocks(window, x):
+        part = y[block]
+        products = matrices @ _stacked_columns(x, window, block, groups)
+        part[...] = np.moveaxis(products.reshape(part.shape[3], *part.shape[:3]), 0, 3)
 
 
 def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
@@ -160,6 +176,14 @@ def _turned(kernel, groups) -> np.ndarray:
 def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarray:
     """Outputs (N, h, w, O) and images (N, H, W, C) to the kernel (kh, kw, C/g, O)."""
     dkernel = np.zeros(kernel_shape, accumulator(x.dtype))
+    if _side_by_side(dkernel, groups):
+        stack = _stack(dkernel, groups)
+        for block in _stacked_blocks(window, x):
+            outputs = dy[block].astype(stack.dtype, copy=False).reshape(-1, groups, stack.shape[2])
+            stack += _stacked_columns(x, window, block, groups) @ outputs.transpose(1, 0, 2)
+        kh, kw, channels, filters = kernel_shape
+        stack = stack.reshape(groups, channels, kh, kw, filters // groups).transpose(2, 3, 1, 0, 4)
+        return stack.reshape(kernel_shape).astype(x.dtype, copy=False)
     for pixels, own, part in _by_group(x, dkernel, groups):
         outputs = dy[..., own]
         filters = part.shape[-1]
@@ -190,6 +214,29 @@ def _by_group(x, kernel, groups):
     for channels, own in _split(kernel, groups):
         pixels = x[..., channels]
         yield np.ascontiguousarray(pixels) if pixels.nbytes <= REGROUPED_BYTES else pixels, own, kernel[..., own]
+
+
+def _side_by_side(kernel, groups) -> bool:
+    """Whether the groups are so small that a product for each would be mostly its beginning."""
+    return groups > 1 and 0 < kernel.shape[2] <= SMALL_GROUP and kernel.size > 0
+
+
+def _stack(kernel, groups) -> np.ndarray:
+    """(kh, kw, C/g, O) -> (g, C/g*kh*kw, O/g)."""
+    kh, kw, channels, filters = kernel.shape
+    split = kernel.reshape(kh, kw, channels, groups, filters // groups).transpose(3, 2, 0, 1, 4)
+    return split.reshape(groups, channels * kh * kw, filters // groups)
+
+
+def _stacked_columns(x, window, block, groups) -> np.ndarray:
+    """The block's windows, channels first, as columns: (g, C/g*kh*kw, images*rows*columns)."""
+    slab = np.moveaxis(padded_pixels(x, window, block), 3, 0).astype(accumulator(x.dtype), order="C")
+    windows = slide(np.moveaxis(slab, 0, 3), window, block).transpose(5, 3, 4, 0, 1, 2)
+    return windows.reshape(groups, x.shape[3] // groups * len(window.taps), prod(windows.shape[3:]))
+
+
+def _stacked_blocks(window, x):
+    return blocks(window, len(x), len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize, TIMES)
 
 
 def _split(kernel, groups) -> list[tuple[slice, slice]]:

@@ -2,6 +2,7 @@
 
 from numpycnn.training.batches import *
 from numpycnn.training.config import *
+from numpycnn.training.metrics import *
 from numpycnn.training.monitors import *
 from numpycnn.training.numpy_backend import *
 from numpycnn.training.objective import *

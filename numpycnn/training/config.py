@@ -9,7 +9,7 @@ from numpycnn.data.preprocessing import PREPROCESSING
 from numpycnn.ops.arguments import fail, integer
 from numpycnn.ops.scalars import real
 from numpycnn.training.monitors import Best, EarlyStopping, ReduceLROnPlateau
-from numpycnn.training.objective import LOSSES, METRICS
+from numpycnn.training.objective import LOSSES, metric
 from numpycnn.training.optimizers import Adam, Optimizer, optimizer_from
 from numpycnn.training.schedules import Schedule
 
@@ -26,7 +26,8 @@ OF_TENSORFLOW = {"devices": "cpu", "jit_compile": False, "deterministic": False,
 class Head:
     """One output of the model: the loss it is trained with, the weight of that loss in the sum, and its metrics.
 
-    loss: a key of training.LOSSES, named as in keras.losses; metrics: keys of training.METRICS.
+    loss: a key of training.LOSSES, named as in keras.losses; metrics: keys of training.METRICS, or
+    top_K_accuracy with any number.
     """
 
     loss: str = "sparse_categorical_crossentropy"
@@ -38,9 +39,8 @@ class Head:
         if self.loss not in LOSSES:
             fail("Head", f"loss must be one of {', '.join(LOSSES)}", loss=self.loss)
         real("Head", "weight", self.weight, rule="a number of at least 0", low=0)
-        for metric in self.metrics:
-            if metric not in METRICS:
-                fail("Head", f"metrics must be of {', '.join(METRICS)}", metric=metric)
+        for name in self.metrics:
+            metric(name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,6 +96,13 @@ def evaluate(problem: Problem, split: Split, *, prefix: str = "") -> Logs:
     return {prefix + name: value for name, value in means.values.items()}
 
 
+def predict(problem: Problem, split: Split) -> np.ndarray:
+    """The scores of the first output for every example of a split."""
+    model, weights = problem.logits, problem.logits.values()
+    found = [model.run(weights, model.arrays(x))[0] for x, _ in batches(split, problem.config)]
+    return np.concatenate(found)
+
+
 def nan_message(loss: float, epoch: int, step: int | None = None) -> str:
     where = f"in epoch {epoch + 1}" + ("" if step is None else f", step {step + 1}")
     return (

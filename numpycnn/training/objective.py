@@ -1,7 +1,9 @@
 """What training makes small, in NumPy: the losses of all outputs, their gradients, and the metrics beside them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,11 +11,12 @@ import numpy as np
 from numpycnn import ops
 from numpycnn.detection import iou
 from numpycnn.ops.arguments import fail
+from numpycnn.training.metrics import in_top_k
 
 if TYPE_CHECKING:
     from numpycnn.training.config import Head
 
-__all__ = ["LOSSES", "METRICS", "Objective", "Total"]
+__all__ = ["LOSSES", "METRICS", "Objective", "Total", "metric"]
 
 
 class Loss(NamedTuple):
@@ -40,26 +43,49 @@ LOSSES = {
 def _accuracy(y, output) -> np.ndarray:
     if output.shape[-1] == 1:
         fail("accuracy", "an output of one value has no classes; binary_accuracy is meant", output=output)
-    if y.ndim == output.ndim:
+    return _classes(y, output) == output.argmax(axis=-1)
+
+
+def _classes(y, output) -> np.ndarray:
+    """Class numbers, also of y as one-hot rows; (n,) and (n, 1) are one."""
+    if y.shape == output.shape:
         y = y.argmax(axis=-1)
-    return y.reshape(output.shape[:-1]) == output.argmax(axis=-1)
+    return y.reshape(output.shape[:-1])
 
 
-def _top_5(y, output) -> np.ndarray:
-    """Whether fewer than 5 classes have a higher score than the true one."""
-    own = np.take_along_axis(output, y.reshape(*output.shape[:-1], 1).astype(np.intp), -1)
-    return (output > own).sum(axis=-1) < 5
+def _top_k(k: int, y, output) -> np.ndarray:
+    return in_top_k(_classes(y, output), output, k)
 
 
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "binary_accuracy": lambda y, output: ((output > 0.5) == (y > 0.5)).mean(axis=-1),
-    "top_5_accuracy": _top_5,
     "mean_squared_error": ops.mean_squared_error,
     "mean_absolute_error": ops.mean_absolute_error,
     "iou": lambda y, output: iou(y, output, format="rel_center_xywh", pairwise=False),
 }
-"""What is reported of an output beside its loss, as a number for each example. iou: of boxes as rel_center_xywh."""
+"""What is reported of an output beside its loss, as a number for each example. iou: of boxes as rel_center_xywh.
+`metric` also knows top_K_accuracy for any K."""
+
+
+def top_k_of(name: str) -> int | None:
+    """5 of "top_5_accuracy"; None of another name."""
+    found = re.fullmatch(r"top_([1-9]\d*)_accuracy", name)
+    return int(found[1]) if found else None
+
+
+def metric(name: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The metric of a name: of METRICS, or top_K_accuracy; ValueError for another.
+
+    >>> metric("top_2_accuracy")(np.array([2]), np.array([[0.5, 0.2, 0.3]]))
+    array([ True])
+    """
+    k = top_k_of(name)
+    if k is not None:
+        return partial(_top_k, k)
+    if name not in METRICS:
+        fail("metric", f"metrics must be of {', '.join(METRICS)}, top_5_accuracy (any number)", metric=name)
+    return METRICS[name]
 
 
 class Total(NamedTuple):
@@ -114,7 +140,7 @@ class Objective:
         """The metrics of each output, means over the batch."""
         outputs = [ops.sigmoid(o) if kind == "sigmoid" else o for o, kind in zip(outputs, self.squashed, strict=True)]
         return [
-            {name: float(np.mean(METRICS[name](np.asarray(y), output), dtype=np.float64)) for name in head.metrics}
+            {name: float(np.mean(metric(name)(np.asarray(y), output), dtype=np.float64)) for name in head.metrics}
             for head, y, output in zip(self.heads, ys, outputs, strict=True)
         ]
 

@@ -3,6 +3,8 @@
     config.json    the description        env.json      versions, machine and time of each session
     metrics.csv    a row an epoch         curves.png    the same as a picture
     best.keras     the best epoch's model, which Keras and `numpycnn predict` read
+    per_class.csv  of a finished run: precision and recall of each class of the test set; confusion.png: who was taken
+                   for whom
     last/          checkpoint.npz: all that the next epoch starts from
 
 Each file is written beside its place, forced to the disk and renamed, so that at any moment there is the old one or the
@@ -30,12 +32,14 @@ import numpy as np
 from numpycnn.keras_io import ModelFileError, load_model
 from numpycnn.models import Model
 from numpycnn.training.config import TrainingConfig
+from numpycnn.training.metrics import per_class
 from numpycnn.training.problem import TrainingError
 from numpycnn.training.progress import Progress, Snapshot
 
 __all__ = ["RunFolder", "read_json"]
 
 CONFIG, ENVIRONMENT, METRICS, CURVES, BEST = "config.json", "env.json", "metrics.csv", "curves.png", "best.keras"
+PER_CLASS, CONFUSION = "per_class.csv", "confusion.png"
 CHECKPOINT, CLASSES, LOGS = Path("last") / "checkpoint.npz", "classes.txt", "tensorboard"
 UNFINISHED = ".unfinished-"
 STARTED = {CLASSES, ENVIRONMENT, CHECKPOINT.parent.name}
@@ -110,6 +114,20 @@ class RunFolder:
     def _clean(self) -> None:
         for left in self.path.rglob(f"{UNFINISHED}*") if self.writes else ():
             left.unlink(missing_ok=True)
+
+    def keep_classes(self, matrix: np.ndarray, class_names=()) -> None:
+        """Keep what the best model makes of each class of the test set; matrix: of `confusion_matrix`."""
+        names, found = class_names or tuple(map(str, range(len(matrix)))), per_class(matrix)
+        text = io.StringIO(newline="")
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["class", "name", *found._fields])
+        for i, (name, *figures) in enumerate(zip(names, *(own.tolist() for own in found), strict=True)):
+            table.writerow([i, name, *("" if np.isnan(figure) else figure for figure in figures)])
+        self._write(PER_CLASS, text.getvalue().encode())
+        if find_spec("matplotlib"):
+            from numpycnn.plots import confusion
+
+            self._write(CONFUSION, lambda path: confusion(matrix, names, path=path) and None)
 
     @property
     def _flat(self):

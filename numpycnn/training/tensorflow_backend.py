@@ -14,13 +14,13 @@ from numpycnn.ops.arguments import fail
 from numpycnn.training.batches import DROPOUT, generator, steps_of
 from numpycnn.training.devices import check_devices, mended, strategy_for
 from numpycnn.training.numpy_backend import nan_message
-from numpycnn.training.objective import is_kernel
+from numpycnn.training.objective import is_kernel, top_k_of
 from numpycnn.training.pipeline import trained_on, validated_on
 from numpycnn.training.problem import Logs, Problem, TrainingError
 from numpycnn.training.progress import Progress, Snapshot
 from numpycnn.training.run_folder import LOGS
 
-__all__ = ["check_tensorflow", "compiled", "evaluate_tensorflow", "fit_tensorflow"]
+__all__ = ["check_tensorflow", "compiled", "evaluate_tensorflow", "fit_tensorflow", "predict_tensorflow"]
 
 
 def check_tensorflow(problem: Problem, *, kept: bool) -> None:
@@ -80,6 +80,14 @@ def evaluate_tensorflow(problem: Problem, split: Split, *, prefix: str = "") -> 
     with settings(problem):
         found = compiled(problem).model.evaluate(validated_on(problem, split), return_dict=True, verbose=0)
     return {prefix + name: float(value) for name, value in found.items()}
+
+
+def predict_tensorflow(problem: Problem, split: Split) -> np.ndarray:
+    """The scores of the first output for every example of a split."""
+    import_keras()
+    with settings(problem):
+        found = compiled(problem).model.predict(validated_on(problem, split), verbose=0)
+    return np.asarray(found[0] if isinstance(found, list) else found)
 
 
 @contextmanager
@@ -212,13 +220,14 @@ def _rate(problem: Problem, form: KerasForm, progress: Progress) -> float:
 def _metric(name: str, loss: str, squashed: str | None) -> Any:
     import keras
 
+    sparse = loss == "sparse_categorical_crossentropy"
     if name == "accuracy":
-        sparse = loss == "sparse_categorical_crossentropy"
         return (keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy)(name=name)
     if name == "binary_accuracy":
         return keras.metrics.BinaryAccuracy(name=name, threshold=0.0 if squashed else 0.5)
-    if name == "top_5_accuracy":
-        return keras.metrics.SparseTopKCategoricalAccuracy(5, name=name)
+    if (k := top_k_of(name)) is not None:
+        top = keras.metrics.SparseTopKCategoricalAccuracy if sparse else keras.metrics.TopKCategoricalAccuracy
+        return top(k, name=name)
     if name == "iou":
         return keras.metrics.MeanMetricWrapper(_iou, name=name)
     return getattr(keras.metrics, _class_name(name))(name=name)

@@ -2,11 +2,14 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from numpycnn.data import Dataset
 from numpycnn.models import Model
 from numpycnn.training import numpy_backend
 from numpycnn.training.config import TrainingConfig
 from numpycnn.training.devices import is_chief
+from numpycnn.training.metrics import confusion_matrix
 from numpycnn.training.problem import Logs, Problem
 from numpycnn.training.progress import Progress
 from numpycnn.training.run_folder import RunFolder
@@ -84,7 +87,29 @@ def train(
         numpy_backend.fit_numpy(problem, progress, watch)
     for path, value in progress.best_weights.items():
         problem.logits.variables[path].assign(value)
-    return Trained(model, progress.history, progress.best_epoch, _test(problem))
+    test = _test(problem)
+    if folder is not None and folder.writes and _gives_classes(problem):
+        folder.keep_classes(_confusion(problem), data.class_names)
+    return Trained(model, progress.history, progress.best_epoch, test)
+
+
+def _gives_classes(problem: Problem) -> bool:
+    """Whether the model's one output gives each example of a test set its class."""
+    losses = [head.loss for head in problem.config.heads]
+    return (
+        losses == ["sparse_categorical_crossentropy"] and problem.data.test.y.ndim == 1 and len(problem.data.test) > 0
+    )
+
+
+def _confusion(problem: Problem) -> np.ndarray:
+    """Of the classes of the test set, (classes, classes)."""
+    if problem.config.backend == "tensorflow":
+        from numpycnn.training.tensorflow_backend import predict_tensorflow
+
+        scores = predict_tensorflow(problem, problem.data.test)
+    else:
+        scores = numpy_backend.predict(problem, problem.data.test)
+    return confusion_matrix(problem.data.test.y, scores.argmax(axis=-1), scores.shape[-1])
 
 
 def _test(problem: Problem) -> Logs:

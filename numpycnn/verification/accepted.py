@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpycnn.verification.functions import Bound
 __all__ = ["Accepted", "find_accepted", "fitted"]
 
 REFUSALS = (TypeError, NotImplementedError)
+MOST_TRIED = 12
 DEFAULTS = {"strides": 1, "dilation_rate": 1, "groups": 1, "padding": "valid", "output_padding": None}
 
 
@@ -22,12 +24,13 @@ DEFAULTS = {"strides": 1, "dilation_rate": 1, "groups": 1, "padding": "valid", "
 class Accepted:
     """By option, the forms that the function takes ("one integer", "valid", ...) and what it refuses.
 
-    fixed: options that have one value, whatever was drawn.
+    fixed: options that have one value, whatever was drawn.   boxes: one of BOXES, how it takes two arrays of boxes.
     """
 
     forms: dict[str, set[str]] = field(default_factory=dict)
     refused: dict[str, list[str]] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    boxes: str = "lists of boxes"
 
     @property
     def left_out(self) -> list[str]:
@@ -42,7 +45,7 @@ class Accepted:
                 call = _changed(call, name, self.fixed[name])
             elif form_of(value) not in allowed:
                 call = _changed(call, name, next(iter(_alternatives(call, name, allowed)), default(call, name)))
-        return call
+        return BOXES[self.boxes](call)
 
 
 def fitted(call: Call, fixed: Mapping[str, Any]) -> Call:
@@ -82,7 +85,21 @@ def find_accepted(
                     one = _as_one(alone, name)
                     if one is not None and _takes(bound, complete(one)):
                         taken.add("one integer")
+    if "pairwise" in bound.left_out and "pairwise" not in fixed:
+        accepted.boxes = _boxes_taken(accepted, bound, calls, complete)
     return accepted
+
+
+def _boxes_taken(accepted: Accepted, bound: Bound, calls: Iterable[Call], complete: Callable[[Call], Call]) -> str:
+    """Under which of BOXES the results have the right shapes most often, or the first of them."""
+    right = dict.fromkeys(BOXES, 0)
+    for call, how in product(islice(calls, MOST_TRIED), BOXES):
+        given = complete(replace(accepted, boxes=how).fit(call, bound))
+        try:
+            right[how] += bound(given)[0].shape == np.shape(next(iter(given.run().values())))
+        except Exception:
+            continue
+    return max(right, key=right.__getitem__)
 
 
 def _takes(bound: Bound, call: Call, any_error: bool = False) -> bool:
@@ -171,6 +188,22 @@ def _side_by_side(call: Call) -> Call:
     """As many of one as of the other."""
     count = min(len(boxes) for boxes in call.arrays.values())
     return call.with_arrays(**{name: boxes[:count] for name, boxes in call.arrays.items()})
+
+
+def _two_boxes(call: Call) -> Call:
+    """The first box of either side; ValueError where there is none."""
+    if not all(boxes.size for boxes in call.arrays.values()):
+        raise ValueError("there is no box to take.")
+    call = call.with_arrays(**{name: boxes[0] for name, boxes in call.arrays.items()})
+    return call.with_options(pairwise=False)
+
+
+BOXES: Mapping[str, Callable[[Call], Call]] = {
+    "lists of boxes": lambda call: call,
+    "boxes side by side": lambda call: _changed(call, "pairwise", False),
+    "two boxes at a time": _two_boxes,
+}
+"""How a function without a parameter `pairwise` may take two arrays of boxes, and a call of all pairs made so."""
 
 
 def _first_group(call: Call, groups: int) -> Call:

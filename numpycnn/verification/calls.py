@@ -6,6 +6,7 @@ What is data can be run again another way: with the kernel flipped, the padding 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -138,5 +139,6 @@ def is_float(value) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
-def _parameters(function) -> list[inspect.Parameter]:
+@lru_cache(maxsize=512)
+def _parameters(function: Callable) -> list[inspect.Parameter]:
     return list(inspect.signature(function).parameters.values())

@@ -4,15 +4,15 @@ What was computed is a chain of calls (a convolution, then its activation), comp
 of its calls changed by a rule. A rule explains the other side where rounding explains what is left between the two.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from numpycnn.detection import convert_boxes, valid_boxes
-from numpycnn.verification.calls import Call
+from numpycnn.verification.chains import Chain, Step, changed_outputs, changes, run
+from numpycnn.verification.parting import parting
 from numpycnn.verification.rules import RULES, Rule
 from numpycnn.verification.tolerances import SUM, scaled_error
 
@@ -23,8 +23,6 @@ MOST_PAIRS = 400
 
 CLOSE = 1e-4
 """What is left of the difference, relative to it, under a rule that is named as close though rounding explains less."""
-
-Chain = tuple[Call, ...]
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,7 @@ def explain(observations: Sequence[Observation], *, rules: Iterable[Rule] = RULE
     """The rules under which every observation is what the other side gave, alone first, then in pairs.
 
     >>> from numpycnn import ops
+    >>> from numpycnn.verification.calls import Call
     >>> x, kernel = np.arange(6.0).reshape(1, 1, 6, 1), np.array([1.0, 10, 100]).reshape(1, 3, 1, 1)
     >>> call = Call("conv2d", {"x": x, "kernel": kernel, "bias": None}, {"padding": "same"})
     >>> theirs = {"y": ops.conv2d(x, kernel[:, ::-1], padding="same")}
@@ -132,68 +131,19 @@ def explain(observations: Sequence[Observation], *, rules: Iterable[Rule] = RULE
     ]
     first = observations[0]
     error = max(o.error(run(o.chain)) for o in observations)
-    single = {(place, rule): one for place, rule, one in _changes(first.chain, rules)}
-    tried, found = 0, []
-    for (place, rule), _ in single.items():
-        tried += 1
-        found.append((Reason((rule,), _worst(observations, [(place, rule)], error)), [(place, rule)]))
+    single = [*changes(first.chain, rules)]
+    found = [(Reason((step[1],), _worst(observations, [step], error)), [step]) for step in single]
     if pairs and not any(reason.error <= 1 for reason, _ in found):
         for one, other in list(combinations(single, 2))[:MOST_PAIRS]:
-            tried += 1
             steps = [one, other]
             found.append((Reason((one[1], other[1]), _worst(observations, steps, error)), steps))
     matching = [(reason, steps) for reason, steps in found if reason.error <= 1]
     closest = min((reason for reason, _ in found), key=lambda reason: reason.error) if found and not matching else None
-    parted, apart = _parted(first.chain, matching)
-    return Explanation(tuple(parted), error, tried, apart, closest)
+    apart = parting(first.chain, [steps for _, steps in matching]) if len(matching) > 1 else None
+    return Explanation(tuple(reason for reason, _ in matching), error, len(found), apart, closest)
 
 
-def run(chain: Chain) -> dict[str, Any]:
-    """The outputs of the last call; each earlier one gives the x of the next."""
-    outputs: dict[str, Any] = {}
-    for call in chain:
-        outputs = (call.with_arrays(x=outputs["y"]) if outputs else call).run()
-    return outputs
-
-
-def _changes(chain: Chain, rules) -> Iterator[tuple[int, Rule, Chain]]:
-    """Every (place, rule) that applies to a call of the chain, with the chain changed so."""
-    values = chain[0]
-    for place, call in enumerate(chain):
-        if place:
-            values = call.with_arrays(x=run(chain[:place])["y"])
-        for rule in rules:
-            changed = _tried(rule, values)
-            if changed is not None:
-                yield place, rule, (*chain[:place], changed, *chain[place + 1 :])
-
-
-def _tried(rule: Rule, call: Call) -> Call | None:
-    try:
-        return rule(call)
-    except (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError):
-        return None
-
-
-def changed_outputs(chain: Chain, steps) -> dict[str, Any] | None:
-    """The outputs of the chain under these (place, rule); None where they do not apply to it or cannot be run."""
-    outputs: dict[str, Any] = {}
-    try:
-        with np.errstate(all="ignore"):
-            for place, call in enumerate(chain):
-                call = call.with_arrays(x=outputs["y"]) if outputs else call
-                for at, rule in steps:
-                    if at == place:
-                        call = rule(call)
-                        if call is None:
-                            return None
-                outputs = call.run()
-    except (ValueError, TypeError, IndexError, KeyError, ZeroDivisionError):
-        return None
-    return outputs
-
-
-def _worst(observations, steps, error: float) -> float:
+def _worst(observations: Sequence[Observation], steps: Sequence[Step], error: float) -> float:
     """The largest error under these rules; infinite as soon as one observation is no better than without them."""
     worst = 0.0
     for observation in observations:
@@ -204,126 +154,6 @@ def _worst(observations, steps, error: float) -> float:
         if worst > error:
             return worst
     return worst
-
-
-# Several reasons for one difference.
-
-
-def _parted(chain: Chain, matching) -> tuple[list[Reason], Chain | None]:
-    """The matching reasons, and a chain on which they differ; all of them are kept."""
-    reasons = [reason for reason, _ in matching]
-    if len(matching) < 2:
-        return reasons, None
-    steps = [step for _, step in matching]
-    best, most = None, 1
-    for candidate in _inputs(chain):
-        kinds = _kinds(candidate, steps)
-        if kinds > most:
-            best, most = candidate, kinds
-        if kinds == len(steps):
-            break
-    return reasons, best
-
-
-def _kinds(chain: Chain, steps) -> int:
-    """How many different results the rules give on this chain."""
-    different: list[dict] = []
-    for one in steps:
-        outputs = changed_outputs(chain, one)
-        if outputs is None:
-            outputs = run(chain) if _runs(chain) else None
-        if outputs is not None and not any(_alike(outputs, other) for other in different):
-            different.append(outputs)
-    return len(different)
-
-
-def _runs(chain: Chain) -> bool:
-    try:
-        run(chain)
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _alike(a: dict, b: dict) -> bool:
-    """Equal shapes, and values closer than anybody would have to look for."""
-    for name, y in a.items():
-        if np.shape(y) != np.shape(b[name]):
-            return False
-        size = np.max(np.abs(y), initial=0)
-        if not np.allclose(y, b[name], rtol=0, atol=1e-4 * size, equal_nan=True):
-            return False
-    return True
-
-
-def _inputs(chain: Chain) -> Iterator[Chain]:
-    """The same calls on other inputs: numbers of many sizes, images a few pixels larger on one side or the other."""
-    rng, call = np.random.default_rng(0), chain[0]
-    x = call.arrays.get("x")
-    if x is None:
-        yield from ((drawn, *chain[1:]) for drawn in _boxes(rng, call))
-        return
-    for size in (1, 1e-3):
-        for more in ((0, 0), (1, 0), (0, 1), (1, 2), (2, 3), (3, 1), (4, 5)) if x.ndim == 4 else ((0, 0),):
-            shape = (2, x.shape[1] + more[0], x.shape[2] + more[1], x.shape[3]) if x.ndim == 4 else (5, *x.shape[1:])
-            arrays = {k: _drawn(rng, k, v.shape) for k, v in call.arrays.items() if isinstance(v, np.ndarray)}
-            drawn = call.with_arrays(**{**arrays, "x": size * _drawn(rng, "x", shape)})
-            if call.backward:
-                drawn = _with_dy(rng, drawn)
-            if drawn is not None:
-                yield (drawn, *chain[1:])
-
-
-def _boxes(rng, call: Call) -> Iterator[Call]:
-    """The same call on other boxes of whole numbers, with scores that tie and other thresholds.
-
-    First ordinary boxes, some of one width, so that overlaps of 1/2 and 1/3 are frequent; then boxes in any order,
-    where those of the call are.
-    """
-    known = {"format": call.options.get("format", "xyxy")}
-    given = [boxes for name, boxes in call.arrays.items() if name.startswith("boxes")]
-    ordinary = all(valid_boxes(boxes, **known).all() for boxes in given)
-    for k in range(20 if given else 0):
-        arrays = {name: v for name, v in call.arrays.items() if isinstance(v, np.ndarray) and name != "dy"}
-        for name, array in arrays.items():
-            shape = (12, *array.shape[1:]) if array.ndim > 1 or "boxes" not in name else array.shape
-            arrays[name] = rng.integers(0, 8, shape) / (1 if "boxes" in name else 16)
-            if "boxes" in name and (ordinary or k < 12):
-                low, sides = arrays[name][..., :2], arrays[name][..., 2:] + 1
-                if k % 2:
-                    low, sides = (
-                        low * (1, 0) // 2,
-                        np.stack([0 * sides[..., 0] + 4, 2 + sides[..., 1] % 2 * 2], axis=-1),
-                    )
-                corners = np.concatenate([low, low + sides], axis=-1)
-                arrays[name] = convert_boxes(corners, "xyxy", known["format"])
-        if "classes" in arrays:
-            arrays["classes"] = rng.integers(0, 3, 12)
-        drawn = call.with_arrays(**arrays)
-        if call.options.get("max_output_size") == len(call.arrays.get("scores", ())):  # all of them
-            drawn = drawn.with_options(max_output_size=len(arrays["scores"]))
-        if k > 2 and "iou_threshold" in call.options:
-            drawn = drawn.with_options(iou_threshold=(0.5, 0.25, 1 / 3)[k // 2 % 3])
-        if call.backward:
-            drawn = _with_dy(rng, drawn)
-        if drawn is not None:
-            yield drawn
-
-
-def _with_dy(rng, call: Call) -> Call | None:
-    """A backward with a dy of the shape that its forward now gives."""
-    arrays = {k: v for k, v in call.arrays.items() if k != "dy"}
-    try:
-        y = next(iter(replace(call, op=call.forward_op, arrays=arrays, function=None, finish=()).run().values()))
-    except (ValueError, TypeError):
-        return None
-    return call.with_arrays(dy=rng.normal(size=y.shape))
-
-
-def _drawn(rng, name: str, shape) -> np.ndarray:
-    """Numbers over a decade and a half; variances so small that an epsilon shows."""
-    numbers = rng.normal(size=shape) * 10.0 ** rng.uniform(-1, 0.5, shape)
-    return 1e-6 * np.abs(numbers) if name == "variance" else numbers
 
 
 def _shapes(chain: Chain) -> dict[str, list[int]]:

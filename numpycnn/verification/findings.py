@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from numpycnn.verification.calls import Call
-from numpycnn.verification.explain import Chain, Explanation, Observation, explain
+from numpycnn.verification.chains import Chain
+from numpycnn.verification.explain import Explanation, Observation, explain
 from numpycnn.verification.patterns import pattern
 from numpycnn.verification.rules.windows import CONVOLUTIONS, POOLS, window_of
 from numpycnn.verification.tolerances import tolerance

@@ -38,12 +38,14 @@ class FunctionReport:
     """How a function compares with an op: `.holds`, `.summary`, `.snippet`, `.failure`, `.to_json()`.
 
     examples: how many cases were compared before one failed.   left_out: options that the function does not take.
+    takes: in which form it takes boxes, where that is not all that the op does.
     """
 
     bound: Bound
     examples: int
     left_out: tuple[str, ...]
     failure: Failure | None
+    takes: str = ""
 
     @property
     def holds(self) -> bool:
@@ -74,6 +76,8 @@ class FunctionReport:
         renamed = {ours: theirs for ours, theirs in self.bound.options.items() if ours != theirs}
         if renamed:
             lines.append("called with " + ", ".join(f"{theirs} for {ours}" for ours, theirs in renamed.items()))
+        if self.takes:
+            lines.append(f"takes {self.takes}")
         if self.left_out or self.bound.left_out:
             arrays = [name for name in self.bound.left_out if name not in " ".join(self.left_out)]
             lines.append(f"left out, since it does not take them: {', '.join([*arrays, *self.left_out])}")
@@ -96,6 +100,7 @@ class FunctionReport:
             "summary": self.summary,
             "examples": self.examples,
             "left_out": [*self.left_out],
+            "takes": self.takes,
             "failure": failure
             and {
                 "kind": failure.kind,

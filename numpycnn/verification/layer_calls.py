@@ -16,7 +16,7 @@ from numpycnn.layers.activation import ActivatedLayer, Activation, Function
 from numpycnn.layers.base import Kept, Layer
 from numpycnn.models.topology import snake_case
 from numpycnn.verification.calls import Call
-from numpycnn.verification.explain import Chain, run
+from numpycnn.verification.chains import Chain, run
 
 __all__ = ["backward_call", "layer_chain"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from numpycnn.verification.explain import Chain
+from numpycnn.verification.chains import Chain
 from numpycnn.verification.report import Report, Row
 
 __all__ = ["write_reproduction"]

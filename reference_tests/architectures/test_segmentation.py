@@ -8,6 +8,7 @@ import pytest
 from keras import layers as K
 
 from numpycnn import models
+from numpycnn.layers.bilinear import Bilinear
 from numpycnn.segmentation import bilinear_kernel
 from reference_tests.architectures.shared import agrees, enliven
 
@@ -28,6 +29,14 @@ def test_outputs_and_gradients_equal_tensorflow(name):
 @pytest.mark.slow
 def test_outputs_and_gradients_of_whole_networks_equal_tensorflow(name):
     agrees(FCN[name][0](21, (64, 96, 3)))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_relu_follows_starts_as_he_did_and_what_enlarges_scores_bilinear(name):
+    layers = SMALL[name]().layers
+    he = [layer for layer in layers if getattr(layer, "activation", None) == "relu" or layer.name in ("up1", "up2")]
+    assert {layer.kernel_initializer for layer in he} == {"he_normal"}
+    assert all(layer.kernel_initializer == Bilinear() for layer in layers if layer.name.startswith("upscore"))
 
 
 # The same networks, written in Keras from their papers, with the same weights.
