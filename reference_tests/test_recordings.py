@@ -249,6 +249,18 @@ def test_recorded_weights_are_taken_over_and_the_model_is_left_alone(network):
     np.testing.assert_array_equal(network.variables["a/kernel"].value, before)
 
 
+def test_square_weights_tell_by_their_layer_that_they_are_out_first():
+    """A (6, 6) kernel fits both ways; one that is laid as ours stays, and so does one of a layer that is wrong."""
+    layers = [Dense(6, activation="relu", name="a"), Dense(6, name="b"), Dense(6, name="c")]
+    other, model = (Sequential([Input((6,)), *layers]) for _ in range(2))
+    x = np.random.default_rng(3).normal(size=(4, 6)).astype(np.float32)
+    theirs = activations(other, x) | {path: value.copy() for path, value in other.values().items()}
+    theirs |= {"a/kernel": theirs["a/kernel"].T, "c/kernel": theirs["c/kernel"][::-1]}
+    report = numpycnn.verify(model, against=theirs)
+    assert [row.name for row in report.rows if row.verdict == "differs"] == ["c"]
+    assert any(note.endswith("outputs tell: a/kernel") for note in report.notes)
+
+
 def test_what_cannot_be_compared_is_refused(network):
     with pytest.raises(ValueError, match="no recorded array fits a layer by name or shape"):
         numpycnn.verify(network, against={"q": np.zeros(3)})

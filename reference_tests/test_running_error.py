@@ -30,6 +30,7 @@ def test_errors_of_what_is_given_come_through():
     x = Rounded(np.array([3.0, 5.0]), 7.0)
     np.testing.assert_array_equal((x - x).error, 14)
     np.testing.assert_array_equal((x * 0).error, 0)
+    np.testing.assert_array_equal((x * Rounded(2.0, 3.0)).error, [3 * 3 + 2 * 7 + 6, 5 * 3 + 2 * 7 + 10])
     np.testing.assert_array_equal(np.stack([x, -x]).error, 7)
     with pytest.raises(TypeError):
         np.exp(x)

@@ -131,3 +131,16 @@ def transposed_by_zeros(x, kernel, bias=None, *, strides=1):
     spread = np.zeros((n, rows + kh - 1, columns + kw - 1, channels), x.dtype)
     spread[:, kh - 1 : kh - 1 + (height - 1) * sh + 1 : sh, kw - 1 : kw - 1 + (width - 1) * sw + 1 : sw] = x
     return convolution_as_a_product(spread, kernel[::-1, ::-1].swapaxes(2, 3), bias)
+
+
+def batch_norm_at_rest(x, mean, variance, *, gamma=None, beta=None, epsilon=1e-3):
+    """Batch normalization by the moving statistics, as in a frozen layer."""
+    y = (x - mean) / np.sqrt(variance + epsilon)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def batch_norm_awake(x, mean, variance, *, gamma=None, beta=None, epsilon=1e-3):
+    """With a mistake: the statistics are those of the batch."""
+    axes = tuple(range(np.ndim(x) - 1))
+    return batch_norm_at_rest(x, np.mean(x, axes), np.var(x, axes), gamma=gamma, beta=beta, epsilon=epsilon)

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from numpycnn.layers.base import Tensor
+from numpycnn.layers.base import Node, Tensor
 from numpycnn.models.model import Model
 
-__all__ = ["Matched", "match"]
+__all__ = ["Matched", "match", "turn_square_weights"]
 
 LAYOUTS = ("nhwc", "nchw")
+CLOSE = 1e-3
+"""How near, relative to its largest value, a layer comes to its recorded output under weights that are laid right."""
+
 INPUTS = ("input", "inputs", "x", "image", "images", "data")
 OF_A_NAME = re.compile(r"(?P<name>.+?)[._/](?P<what>grad|gradient|after)$")
 
@@ -137,12 +140,49 @@ def fit(array: np.ndarray, shape, layout: str, batch: int | None) -> np.ndarray 
 
 
 def _weight(array: np.ndarray, shape) -> np.ndarray | None:
-    """A weight of this shape, or one written out-first as in PyTorch, transposed to it."""
+    """A weight of this shape, or one written out-first as in PyTorch, turned to it."""
     if array.shape == shape:
         return array
-    if len(shape) == 4 and array.transpose(2, 3, 1, 0).shape == shape if array.ndim == 4 else False:
-        return array.transpose(2, 3, 1, 0)
-    return array.T if array.ndim == 2 and array.T.shape == shape else None
+    turned = _turned(array)
+    return turned if turned is not None and turned.shape == shape else None
+
+
+def _turned(array: np.ndarray) -> np.ndarray | None:
+    """A kernel (out, in, ...) as (..., in, out); None for what is no kernel."""
+    return array.transpose(*range(2, array.ndim), 1, 0) if array.ndim in (2, 4) else None
+
+
+def turn_square_weights(model: Model, matched: Matched) -> tuple[str, ...]:
+    """Turn recorded weights whose shape does not tell that they are out-first; their paths are returned.
+
+    The layer tells, where its input and output were recorded too: under the weight as it is it does not give this
+    output, turned it does.
+    """
+    found = []
+    for node in model.nodes:
+        if not all(t in matched.outputs for t in (*node.inputs, *node.outputs)):
+            continue
+        start = f"{model.names[node.layer]}/"
+        weights = {k: v for k, v in {**model.values(), **matched.weights}.items() if k.startswith(start)}
+        weights = {k.removeprefix(start): np.asarray(v, np.float64) for k, v in weights.items()}
+        for name, value in weights.items():
+            path, turned = start + name, _turned(value)
+            if path in found or path not in matched.weights or turned is None or turned.shape != value.shape:
+                continue
+            if _off(node, matched, {**weights, name: turned}) < CLOSE < _off(node, matched, weights):
+                found.append(path)
+                for arrays in (matched.weights, matched.weight_gradients, matched.after):
+                    again = _turned(arrays[path]) if path in arrays else None
+                    if again is not None:
+                        arrays[path] = again
+    return tuple(found)
+
+
+def _off(node: Node, matched: Matched, weights) -> float:
+    """How far the layer is from its recorded output, relative to the largest value of that."""
+    given = [np.asarray(matched.outputs[t], np.float64) for t in node.inputs]
+    y, their = node.layer.call(weights, given, training=False).outputs[0], matched.outputs[node.outputs[0]]
+    return float(np.abs(y - their).max(initial=0) / (np.abs(their).max(initial=0) or 1))
 
 
 def _batch(model: Model, arrays, layout, by_name) -> int | None:

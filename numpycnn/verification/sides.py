@@ -10,7 +10,7 @@ from numpycnn.layers.base import Tensor
 from numpycnn.models.model import Model
 from numpycnn.training import Optimizer
 from numpycnn.verification.keras_run import Recording, record
-from numpycnn.verification.matching import Matched, match
+from numpycnn.verification.matching import Matched, match, turn_square_weights
 from numpycnn.verification.recordings import read_recording
 
 __all__ = ["Recorded", "Side", "TensorFlow", "other_side"]
@@ -62,8 +62,9 @@ class TensorFlow:
 class Recorded:
     """Arrays that were recorded once, by somebody's own run."""
 
-    def __init__(self, name: str, model: Model, matched: Matched):
+    def __init__(self, name: str, model: Model, matched: Matched, turned: tuple[str, ...] = ()):
         self.name, self.model, self.matched, self.misfits = name, model, matched, matched.misfits
+        self.turned = turned
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -75,6 +76,8 @@ class Recorded:
             notes.append(f"matched with no layer: {', '.join(self.matched.left_over)}")
         if self.matched.layout == "nchw":
             notes.append("images were recorded channels first (nchw)")
+        if self.turned:
+            notes.append(f"weights were recorded out-first, as their layers' outputs tell: {', '.join(self.turned)}")
         return tuple(notes)
 
     def outputs(self) -> Recording:
@@ -120,6 +123,7 @@ def other_side(model: Model, against: Any, inputs, layout: str | None, names) ->
     else:
         name, recorded = "the recording", dict(against)
     matched = match(model, recorded, layout=layout, names=names)
+    turned = turn_square_weights(model, matched)
     for path, value in matched.weights.items():
         model.variables[path].assign(value)
     missing = [model.sources[t] for t in model.inputs if t not in matched.outputs]
@@ -129,7 +133,7 @@ def other_side(model: Model, against: Any, inputs, layout: str | None, names) ->
         raise ValueError(f"verify: {name} must hold the model's input, {', '.join(missing)}, or inputs be given.")
     else:
         arrays = model.arrays(_given(model, [matched.outputs[t] for t in model.inputs]))
-    return Recorded(name, model, matched), arrays
+    return Recorded(name, model, matched, turned), arrays
 
 
 def _inputs(model: Model, inputs) -> list[np.ndarray]:
