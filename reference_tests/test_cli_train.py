@@ -1,11 +1,20 @@
 """The command `numpycnn train`."""
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from reference_tests.library.command_line import figures, refused, run, succeeds
+from numpycnn import load_model
+from reference_tests.library.command_line import COMMAND, ROOT, figures, refused, run, succeeds
+
+BACKENDS = pytest.mark.parametrize("backend", ["numpy", "tensorflow"])
 
 SMALL = "train {model} --data digits --backend numpy --epochs 1 --batch 256"
 
@@ -66,13 +75,76 @@ def test_what_cannot_fit_is_refused_unless_forced(small, tmp_path):
         ("--monitor val_auc", "monitor must be one of loss, accuracy"),
         ("--loss mse", "loss must be one of sparse_categorical_crossentropy"),
         ("--resume", "--resume needs the folder of the run: --out DIR"),
-        ("--learning-rate 1e38 --optimizer sgd", "the loss became"),
+        ("--class-weight rare", "class_weight must be"),
+        ("--data-folder nowhere", "folder goes with the name of a published data set"),
+        ("--download", "download goes with the name of a published data set"),
+        ("--size 8xx8", "--size must be whole numbers with x between them"),
+        ("--size 9x8", "the model's input must have the shape of the examples, (9, 8, 1)"),
+        ("--channels 3", "the model's input must have the shape of the examples, (8, 8, 3)"),
+        ("--size 8 --resizing squeeze", "resizing must be one of crop, pad, stretch"),
+        ("--resizing pad", "--resizing goes with --size"),
+        ("--backend tensorflow --devices gpu", "TensorFlow sees no GPU"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_cannot_be_is_one_line(small, tmp_path, monkeypatch, more, message):
     monkeypatch.chdir(tmp_path)
     refused(f"{small} --epochs 2 {more}", message)
+    assert not (tmp_path / "runs").exists()
+
+
+@BACKENDS
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_that_is_no_number_is_one_line(small, tmp_path, backend):
+    refused(f"{small} --backend {backend} --learning-rate 1e38 --optimizer sgd --out {tmp_path}/run", "the loss became")
+
+
+@BACKENDS
+def test_a_picture_that_cannot_be_read_is_one_line(tmp_path, backend):
+    """It is read when its batch comes: the picture is named, and nothing is said that is TensorFlow's."""
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(8):
+            Image.fromarray(rng.integers(0, 255, (9, 7, 3), np.uint8)).save(tmp_path / "pets" / name / f"{i}.png")
+    command = (
+        f"train lenet5 --data {tmp_path}/pets --size 32 --channels 1 --backend {backend} --epochs 1 --resizing pad"
+    )
+    assert "best epoch 1 of 1" in succeeds(f"{command} --out {tmp_path}/run")
+    for broken in (tmp_path / "pets").rglob("*.png"):
+        broken.write_bytes(broken.read_bytes()[:60])
+    refused(f"{command} --out {tmp_path}/broken", "cannot be read as a picture")
+    refused(f"train --resume --out {tmp_path}/broken", "cannot be read as a picture")
+    (tmp_path / "empty").mkdir()
+    refused(f"{command.replace('pets', 'empty')} --out {tmp_path}/none", "must have a subfolder of pictures")
+    assert not (tmp_path / "none").exists()
+
+
+def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(small, tmp_path):
+    out = tmp_path / "run"
+    arguments = [sys.executable, "-c", COMMAND, *f"{small} --epochs 5000 --out {out}".split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stdout.readline().startswith("epoch 1/5000")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    kept = re.fullmatch(
+        rf"\nnumpycnn: stopped; the run is kept after epoch (\d+). To go on: numpycnn train --resume --out {out}\n",
+        errors,
+    )
+    assert kept, errors
+    assert (out / "metrics.csv").read_text().count("\n") in (int(kept[1]) + 1, int(kept[1]) + 2)
+    assert load_model(out / "best.keras").inputs[0].shape == (8, 8, 1)
+
+
+def test_logs_for_tensorboard(small, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    command = f"{small} --backend tensorflow --tensorboard"
+    succeeds(f"{command} --out {tmp_path}/run")
+    assert {path.parent.name for path in (tmp_path / "run").rglob("events.out.tfevents.*")} == {"train", "validation"}
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    refused(f"{command} --out {tmp_path}/other", "pip install numpycnn-reference[tensorboard]")
+    assert not (tmp_path / "other").exists()
 
 
 def test_missing_things_are_named(small, tmp_path):

@@ -3,14 +3,12 @@
 import csv
 import json
 import os
-import random
 import resource
 import signal
 import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +31,7 @@ from numpycnn.training import (
     optimizer_in_words,
     train,
 )
+from numpycnn.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 SHAPE, CLASSES = (6, 5, 2), 3
@@ -130,47 +129,63 @@ def same_runs(one: Path, other: Path, *, exact: bool = True) -> None:
         np.testing.assert_allclose(mine.value, theirs.value, **close)
 
 
-PROGRAM = """
-import sys
+SUICIDE = """
+import os, random, signal, sys, threading, time
 from reference_tests.test_training import config, network, pictures
 from numpycnn.training import EarlyStopping, train
-out, resume = sys.argv[1], sys.argv[2] == "resume"
-print("starts", flush=True)
-train(network(), pictures(), config(epochs=40, early_stopping=EarlyStopping(patience=30)), out=out, resume=resume,
-      report=lambda *given: print("epoch", flush=True))
+out, resume, epochs, seed = sys.argv[1], sys.argv[2] == "resume", int(sys.argv[3]), int(sys.argv[4])
+chance, ended = random.Random(seed), [time.monotonic()]
+lives = chance.randint(2, 3)
+def dies(after):
+    time.sleep(after)
+    os.kill(os.getpid(), signal.SIGKILL)
+def report(epoch, logs):
+    ended.append(time.monotonic())
+    if len(ended) == lives + 1:
+        after = chance.random() * (ended[-1] - ended[-2])
+        threading.Thread(target=dies, args=(after,), daemon=True).start()
+made = config(epochs=epochs, early_stopping=EarlyStopping(patience=30))
+train(network(), pictures(), made, out=out, resume=resume, report=report)
 """
+"""A run that kills itself within the time of one epoch after its second or third."""
 
 
-def start(out: Path, *more: str, **options) -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, "-c", PROGRAM, str(out), *(more or ("new",))]
-    return subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **options
-    )
-
-
-def test_a_run_killed_at_any_moment_goes_on(tmp_path):
+@pytest.mark.parametrize("epochs", [9, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_run_killed_at_any_moment_goes_on(tmp_path, epochs):
     """kill -9 between and within epochs and while files are written, until it ends; then nothing is missing."""
-    chance, kills = random.Random(4), 0
-    train(network(), pictures(), config(epochs=40, early_stopping=EarlyStopping(patience=30)), out=tmp_path / "whole")
-    out = tmp_path / "killed"
+    made = config(epochs=epochs, early_stopping=EarlyStopping(patience=30))
+    train(network(), pictures(), made, out=tmp_path / "whole")
+    out, kills = tmp_path / "killed", 0
     while True:
-        process = start(out, "resume" if (out / "config.json").exists() else "new")
-        for _ in range(chance.randint(2, 9)):
-            process.stdout.readline()  # a number of epochs
-        time.sleep(chance.random() * 0.15)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        _, errors = process.communicate()
-        assert process.returncode in (0, -9), errors
-        if process.returncode == 0:
+        resume = "resume" if (out / "config.json").exists() else "new"
+        arguments = [sys.executable, "-c", SUICIDE, str(out), resume, str(epochs), str(kills)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(arguments, capture_output=True, text=True, env=environment)
+        assert done.returncode in (0, -signal.SIGKILL), done.stderr
+        if done.returncode == 0:
             break
-        if (out / "last" / "checkpoint.npz").exists():
-            np.load(out / "last" / "checkpoint.npz")["state"]
-            load_model(out / "best.keras")
-    assert kills >= 3
+        kills += 1
+        np.load(out / "last" / "checkpoint.npz")["state"]
+        load_model(out / "best.keras")
+    assert kills >= epochs // 9
     same_runs(tmp_path / "whole", out, exact=False)  # another process: BLAS may add in another order
+
+
+def test_a_run_killed_while_it_started_can_be_started_again(tmp_path, monkeypatch):
+    """There is no config.json yet to resume from, and what lies there is its own."""
+    write = RunFolder._write
+
+    def until_the_last(self, name, content):
+        if name != "config.json":
+            write(self, name, content)
+
+    monkeypatch.setattr(RunFolder, "_write", until_the_last)
+    RunFolder(tmp_path, network()).start(config())
+    (tmp_path / ".unfinished-1.json").touch()
+    monkeypatch.undo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".unfinished-1.json", "classes.txt", "env.json", "last"]
+    train(network(), pictures(), config(epochs=1), out=tmp_path)
+    assert not list(tmp_path.rglob(".unfinished*"))
 
 
 @pytest.mark.parametrize("limit", [2_000, 9_000])

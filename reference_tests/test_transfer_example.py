@@ -1,6 +1,7 @@
 """The worked example of transfer learning: a fair comparison, a short run of it, and what the page quotes."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def test_a_short_run_compares_three_ways_and_keeps_the_figures(tmp_path, capsys)
     assert "\n".join(EXAMPLE["lines"](result)) in printed
     with Image.open(picture) as drawn:
         assert np.asarray(drawn.convert("L")).std() > 20
+
+
+def test_the_page_quotes_what_was_measured():
+    page = (DOCS / "transfer.md").read_text(encoding="utf-8")
+    (file,) = set(re.findall(r"docs/measured/transfer-[\d-]+\.json", page))
+    result = json.loads((DOCS.parent / file).read_text(encoding="utf-8"))
+    assert file == f"docs/measured/transfer-{result['date']}.json"
+    assert (result["data"], result["steps"], len(result["rows"])) == ("fashion_mnist", 300, 9)
+    assert "```\n" + "\n".join(EXAMPLE["lines"](result)) + "\n```" in page
+    share, _ = EXAMPLE["mean_and_spread"](result, 50, "head only", "training_accuracy")
+    assert f"it gets {share:.0f} % right even" in page

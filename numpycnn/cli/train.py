@@ -36,6 +36,14 @@ def train(
         str | None, typer.Option(metavar="NAME_OR_PATH", help="digits, fashion_mnist, ..., or a file or folder.")
     ] = None,
     data_folder: Annotated[Path | None, typer.Option(help="Where a data set that is named lies.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch a published data set if it is not here.")] = False,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Of the pictures: as they are; 224x224 for picture files.")
+    ] = None,
+    channels: Annotated[int | None, typer.Option(help="3, or 1 for gray: as they are; 3 for picture files.")] = None,
+    resizing: Annotated[
+        str | None, typer.Option(help="Of pictures of other proportions: crop (unless given), pad or stretch.")
+    ] = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes of the model; those of the data.")] = None,
     backend: Annotated[str, typer.Option(help="tensorflow or numpy.", rich_help_panel=COMPUTING)] = "tensorflow",
     epochs: Annotated[int, typer.Option(min=1, rich_help_panel=TRAINING)] = 10,
@@ -151,7 +159,7 @@ def _run(plan: Plan, out: Path, *, resume: bool, as_json: bool) -> int:
 
     with step_bar(plan.config, quiet=as_json) as (watch, verbose):
         try:
-            with usable(TrainingError, ValueError, TypeError, ImportError):
+            with usable(TrainingError, ValueError, TypeError, OSError, ImportError):
                 found = train_model(
                     plan.model,
                     plan.data,

@@ -13,9 +13,9 @@ import typer
 from numpycnn.cli.count_tables import figures_table
 from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.tables import byte_count, byte_text
-from numpycnn.cli.targets import is_model_file, model_functions, resolve_model
+from numpycnn.cli.targets import is_model_file, model_functions, number_or_pair, resolve_model
 from numpycnn.counting import Count, count
-from numpycnn.data import Dataset, augmentation_from, filled_up, load_dataset
+from numpycnn.data import Arrays, Dataset, augmentation_from, filled_up, load_dataset
 from numpycnn.models import Model
 from numpycnn.training import (
     Best,
@@ -31,6 +31,10 @@ from numpycnn.training.batches import steps_of
 
 NOT_OF_THE_RUN = {"out", "resume", "force", "memory", "dry_run", "as_json"}
 """Options that config.json does not hold."""
+
+OF_DATA = ("data", "data_folder", "download", "size", "channels", "resizing", "balance")
+OF_THE_COMMAND = ("model", "classes", *OF_DATA)
+"""What config.json holds beside the TrainingConfig: where model and data came from."""
 
 
 class Plan(NamedTuple):
@@ -55,9 +59,8 @@ class Fits(NamedTuple):
 
 def plan_of(options: dict[str, Any]) -> Plan:
     """From the options of the command line; Unusable where they do not go together."""
-    about = {"model": options["target"], "classes": options["classes"], "data": options["data"]}
-    about["data_folder"] = None if options["data_folder"] is None else str(options["data_folder"])
-    about["balance"] = options["balance"]
+    about = {"model": options["target"], "classes": options["classes"], **{name: options[name] for name in OF_DATA}}
+    about["data_folder"] = None if about["data_folder"] is None else str(about["data_folder"])
     if about["balance"] and options["augment"] is None:
         raise Unusable("--balance fills classes up with augmented copies: say how with --augment")
     with usable(ValueError, TypeError):
@@ -73,11 +76,9 @@ def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
         raise Unusable(f"{out} holds no run to resume: there is no {path.name}")
     with usable(TrainingError, ValueError, TypeError):
         kept = read_json(path)
-        names = ("model", "classes", "data", "data_folder")
-        if not isinstance(kept, dict) or any(name not in kept for name in names):
+        if not isinstance(kept, dict) or any(name not in kept for name in OF_THE_COMMAND):
             raise Unusable(f"{path} was not written by numpycnn train: it does not say what was trained on what")
-        about = {name: kept.pop(name) for name in names}
-        about["balance"] = kept.pop("balance", False)  # runs of an earlier version do not say
+        about = {name: kept.pop(name) for name in OF_THE_COMMAND}
         config = TrainingConfig.from_dict(kept)
         data = _data(about, config.seed)
         plan = Plan(_model(about, data, config), data, config, about)
@@ -99,9 +100,19 @@ def _check_same(plan: Plan, options: dict[str, Any], given: set[str]) -> None:
 
 
 def _data(about, seed: int) -> Dataset:
+    size = number_or_pair("--size", about["size"])
     with usable(ValueError, TypeError, OSError, ImportError, about=str(about["data"])):
-        data = load_dataset(about["data"], folder=about["data_folder"])
-        return filled_up(data, seed) if about["balance"] else data
+        data = load_dataset(
+            about["data"],
+            size=size,
+            channels=about["channels"],
+            resizing=about["resizing"] or "crop",
+            folder=about["data_folder"],
+            download=about["download"],
+        )
+    if about["resizing"] is not None and isinstance(data.train, Arrays):
+        raise Unusable(f"--resizing goes with --size, or with files of pictures; {about['data']} is left as it is")
+    return filled_up(data, seed) if about["balance"] else data
 
 
 def _model(about, data: Dataset, config: TrainingConfig) -> Model:

@@ -20,6 +20,7 @@ from numpycnn.data.published import (
     read_idx_folder,
     read_published,
 )
+from numpycnn.data.resizing import RESIZING
 from numpycnn.ops.arguments import fail, integer, pair
 
 __all__ = ["DATASETS", "load_dataset"]
@@ -70,6 +71,8 @@ def load_dataset(
     size = None if size is None else pair(OP, "size", size)
     if channels is not None and integer(OP, "channels", channels) not in (1, 3):
         fail(OP, "channels must be 1 or 3", channels=channels)
+    if resizing not in RESIZING:
+        fail(OP, f"resizing must be one of {', '.join(RESIZING)}", resizing=resizing)
     if folder is not None and name not in (*PUBLISHED, FLOWERS):
         fail(OP, f"folder goes with the name of a published data set, {', '.join((*PUBLISHED, FLOWERS))}", name=name)
     if download and name not in PUBLISHED:

@@ -8,7 +8,17 @@ from typing import Any
 
 from numpycnn.ops.arguments import fail
 
-__all__ = ["is_chief", "mended", "strategy_for"]
+__all__ = ["check_devices", "is_chief", "mended", "strategy_for"]
+
+
+def check_devices(devices: str) -> list[Any]:
+    """The GPUs that TensorFlow sees; ValueError for "gpu" where there is none."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if devices == "gpu" and not gpus:
+        fail("devices", "TensorFlow sees no GPU; pip install numpycnn-reference[gpu] brings CUDA", devices=devices)
+    return gpus
 
 
 def strategy_for(devices: str) -> Any:
@@ -22,9 +32,7 @@ def strategy_for(devices: str) -> Any:
     """
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    if devices == "gpu" and not gpus:
-        fail("devices", "TensorFlow sees no GPU; pip install numpycnn-reference[gpu] brings CUDA", devices=devices)
+    gpus = check_devices(devices)
     if devices == "cpu" and gpus:
         tf.config.set_visible_devices([], "GPU")
     for gpu in gpus if devices != "cpu" else ():

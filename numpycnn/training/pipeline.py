@@ -52,7 +52,11 @@ def _loaded(problem: Problem, split: Split, indices, augmentation, weights=None)
     dtype = problem.config.dtype
 
     def read(chosen):
-        x, y = split.batch(chosen)
+        try:
+            x, y = split.batch(chosen)
+        except Exception as error:
+            problem.unreadable.append(error)
+            raise
         return x, *((y,) if single else y)
 
     def load(chosen, numbers):

@@ -1,6 +1,6 @@
 """A model, data and a description brought together and checked: what a backend is given to work on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -31,6 +31,8 @@ class Problem:
     model: Model
     data: Dataset
     config: TrainingConfig
+    unreadable: list[Exception] = field(default_factory=list, init=False)
+    """What was raised while examples were read, for a backend that would wrap it in words of its own."""
 
     def __post_init__(self):
         model, data, config = self.model, self.data, self.config
@@ -52,6 +54,11 @@ class Problem:
             if head.loss == "sparse_categorical_crossentropy" and classes and classes != outputs:
                 rule = f"the model must have an output for each of the {classes} classes of {data.name}"
                 fail("train", rule, outputs=outputs)
+        _ = self.class_weight  # checks it
+        columns = dict.fromkeys(self.columns, 0.0)
+        for monitor in (config.best, config.early_stopping, config.plateau):
+            if monitor is not None:
+                monitor.value(columns)
 
     @cached_property
     def _parts(self):
@@ -73,6 +80,14 @@ class Problem:
     @property
     def output_names(self) -> list[str]:
         return [self.model.names[tensor.node.layer] for tensor in self.model.outputs]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the figures of an epoch: of training, val_ of validation where there is any, the rate."""
+        heads = self.config.heads
+        trained = self.logs(0.0, [0.0] * len(heads), [dict.fromkeys(head.metrics, 0.0) for head in heads])
+        validated = [f"val_{name}" for name in trained] if len(self.data.validation) else []
+        return [*trained, *validated, "learning_rate"]
 
     def logs(self, loss: float, parts, metrics) -> Logs:
         """The columns that Keras has: loss, accuracy; with several outputs class_output_loss and so on."""

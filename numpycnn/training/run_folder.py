@@ -42,6 +42,8 @@ CONFIG, ENVIRONMENT, METRICS, CURVES, BEST = "config.json", "env.json", "metrics
 PER_CLASS, CONFUSION = "per_class.csv", "confusion.png"
 CHECKPOINT, CLASSES, LOGS = Path("last") / "checkpoint.npz", "classes.txt", "tensorboard"
 UNFINISHED = ".unfinished-"
+STARTED = {CLASSES, ENVIRONMENT, CHECKPOINT.parent.name}
+"""What a run that was killed while it started may have left: config.json is the last that `start` writes."""
 
 
 class RunFolder:
@@ -62,12 +64,14 @@ class RunFolder:
             return
         if (self.path / CONFIG).exists():
             raise TrainingError(f"{self.path} holds a run already: resume it (--resume), or give another folder")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        found = {path.name for path in self.path.iterdir()} if self.path.is_dir() else set()
+        if any(not name.startswith(UNFINISHED) for name in found - STARTED):
             raise TrainingError(f"{self.path} is a folder with something else in it: give a new or an empty one")
         try:
             (self.path / CHECKPOINT).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TrainingError(f"{self.path} cannot be made: {error.strerror}") from error
+        self._clean()
         text = json.dumps({**self.about, **config.to_dict()}, indent=2)
         self._write(CLASSES, "".join(f"{name}\n" for name in class_names).encode())
         self._write_environment(config, [])
@@ -78,8 +82,7 @@ class RunFolder:
 
         Raises: TrainingError for a checkpoint that cannot be read or belongs to another model.
         """
-        for left in self.path.rglob(f"{UNFINISHED}*") if self.writes else ():
-            left.unlink(missing_ok=True)
+        self._clean()
         sessions = read_json(self.path / ENVIRONMENT) if (self.path / ENVIRONMENT).exists() else []
         self._write_environment(progress.config, sessions)
         if not (self.path / CHECKPOINT).exists():
@@ -107,6 +110,10 @@ class RunFolder:
 
         self._write(CHECKPOINT, checkpoint)
         self._write_metrics(progress)
+
+    def _clean(self) -> None:
+        for left in self.path.rglob(f"{UNFINISHED}*") if self.writes else ():
+            left.unlink(missing_ok=True)
 
     def keep_classes(self, matrix: np.ndarray, class_names=()) -> None:
         """Keep what the best model makes of each class of the test set; matrix: of `confusion_matrix`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from numpycnn.data import Split
 from numpycnn.keras_io.build import KerasForm, import_keras, keras_form
 from numpycnn.models import Model
+from numpycnn.ops.arguments import fail
 from numpycnn.training.batches import DROPOUT, generator, steps_of
-from numpycnn.training.devices import mended, strategy_for
+from numpycnn.training.devices import check_devices, mended, strategy_for
 from numpycnn.training.numpy_backend import nan_message
 from numpycnn.training.objective import is_kernel, top_k_of
 from numpycnn.training.pipeline import trained_on, validated_on
@@ -18,7 +20,20 @@ from numpycnn.training.problem import Logs, Problem, TrainingError
 from numpycnn.training.progress import Progress, Snapshot
 from numpycnn.training.run_folder import LOGS
 
-__all__ = ["compiled", "evaluate_tensorflow", "fit_tensorflow", "predict_tensorflow"]
+__all__ = ["check_tensorflow", "compiled", "evaluate_tensorflow", "fit_tensorflow", "predict_tensorflow"]
+
+
+def check_tensorflow(problem: Problem, *, kept: bool) -> None:
+    """Whether this machine has what the description asks for, before any work; kept: whether the run has a folder.
+
+    Raises: ImportError for what is not installed; ValueError for a GPU that is not there, or logs without a folder.
+    """
+    import_keras()
+    check_devices(problem.config.devices)
+    if problem.config.tensorboard and not kept:
+        fail("train", "TensorBoard's logs go into the folder of the run: there must be one")
+    if problem.config.tensorboard and find_spec("tensorboard") is None:
+        raise ImportError("TensorBoard's logs need tensorboard: pip install numpycnn-reference[tensorboard]")
 
 
 def fit_tensorflow(problem: Problem, progress: Progress, *, verbose: int = 0) -> None:
@@ -26,7 +41,7 @@ def fit_tensorflow(problem: Problem, progress: Progress, *, verbose: int = 0) ->
 
     verbose: 0 nothing, 1 Keras's progress bar, 2 a line for each epoch.
     """
-    import_keras()
+    keras = import_keras()
     config, data = problem.config, problem.data
     strategy = strategy_for(config.devices)
     with settings(problem), mended(strategy):
@@ -41,8 +56,9 @@ def fit_tensorflow(problem: Problem, progress: Progress, *, verbose: int = 0) ->
         if progress.stopped or progress.epoch >= config.epochs:
             return
         callbacks = [_callback(problem, progress, form)]
-        if config.tensorboard:
-            callbacks.append(_tensorboard(progress))
+        if config.tensorboard and progress.folder is not None:
+            logs = str(progress.folder.path / LOGS)
+            callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
         form.model.fit(
             trained_on(problem, progress.epoch),
             epochs=config.epochs,
@@ -76,7 +92,10 @@ def predict_tensorflow(problem: Problem, split: Split) -> np.ndarray:
 
 @contextmanager
 def settings(problem: Problem) -> Iterator[None]:
-    """Keras as a run needs it, and as it was afterwards: floatx, in which learning rates are held, and seeds."""
+    """Keras as a run needs it, and as it was afterwards: floatx, in which learning rates are held, and seeds.
+
+    What was raised while examples were read comes out as it was raised there.
+    """
     import keras
     import tensorflow as tf
 
@@ -87,6 +106,12 @@ def settings(problem: Problem) -> Iterator[None]:
         tf.config.experimental.enable_op_determinism()
     try:
         yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise TrainingError("the device has not enough memory for such a batch: give a smaller one") from error
+    except tf.errors.OpError as error:
+        if problem.unreadable:
+            raise problem.unreadable[0] from error
+        raise
     finally:
         keras.config.set_floatx(before)
 
@@ -183,14 +208,6 @@ def _callback(problem: Problem, progress: Progress, form: KerasForm) -> Any:
                 raise TrainingError(nan_message(loss, now["epoch"], batch))
 
     return KeepRun()
-
-
-def _tensorboard(progress: Progress) -> Any:
-    import keras
-
-    if progress.folder is None:
-        raise TrainingError("TensorBoard's logs go into the run's folder: give one")
-    return keras.callbacks.TensorBoard(str(progress.folder.path / LOGS), write_graph=False)
 
 
 def _rate(problem: Problem, form: KerasForm, progress: Progress) -> float:

@@ -67,6 +67,10 @@ def train(
     4
     """
     problem, folder = Problem(model, data, config), None
+    if config.backend == "tensorflow":
+        from numpycnn.training.tensorflow_backend import check_tensorflow
+
+        check_tensorflow(problem, kept=out is not None)
     if out is not None:
         folder = RunFolder(out, model, about, writes=is_chief())
     progress = Progress(config, folder)
