@@ -251,9 +251,8 @@ def confusion(matrix, class_names: Sequence[str] | None = None, *, path=None) ->
         axis.set_yticks(range(count), names, fontsize=7, parse_math=False)
     for i, j in np.argwhere(matrix) if count <= 20 else ():
         colour = "white" if parts[i, j] > 0.5 else "black"
-        axis.text(
-            j, i, matrix[i, j], fontsize=7, color=colour, horizontalalignment="center", verticalalignment="center"
-        )
+        number = str(matrix[i, j])
+        axis.text(j, i, number, fontsize=7, color=colour, horizontalalignment="center", verticalalignment="center")
     return _saved(figure, path)
 
 

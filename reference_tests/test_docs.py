@@ -147,3 +147,7 @@ def test_the_page_on_training_quotes_what_was_measured():
     assert f"| digits | numpy, one thread | {accuracy} | {epochs} | {seconds} on" in page
     assert run["test_accuracy"] > 0.98
     assert run["date"] in page
+    (file,) = set(re.findall(r"docs/measured/training-fashion_mnist-[\d-]+\.json", page))
+    run = json.loads((ROOT / file).read_text(encoding="utf-8"))
+    assert f"| fashion_mnist | tensorflow, cpu | {100 * run['test_accuracy']:.2f} % | {len(run['history'])} |" in page
+    assert run["test_accuracy"] > 0.92

@@ -220,7 +220,7 @@ def environment(config: TrainingConfig) -> dict[str, Any]:
     packages += ["tensorflow", "keras"] if config.backend == "tensorflow" else []
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in packages},
         "platform": platform.platform(),
