@@ -121,12 +121,16 @@ def test_a_picture_that_cannot_be_read_is_one_line(tmp_path, backend):
 
 def test_ctrl_c_keeps_the_run_and_says_how_to_go_on(small, tmp_path):
     out = tmp_path / "run"
-    arguments = [sys.executable, "-c", COMMAND, *f"{small} --epochs 5000 --out {out}".split()]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a parent may ignore it
+    arguments = [sys.executable, "-c", heard + COMMAND, *f"{small} --epochs 5000 --out {out}".split()]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stdout.readline().startswith("epoch 1/5000")
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate()
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     kept = re.fullmatch(
         rf"\nnumpycnn: stopped; the run is kept after epoch (\d+). To go on: numpycnn train --resume --out {out}\n",
