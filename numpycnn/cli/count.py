@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from numpycnn.cli import layer_options as option
 from numpycnn.cli.count_tables import SHARES, block_table, comparison_table, figures_table, fit_table, layer_table
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name, parse_settings
+from numpycnn.cli.layer_targets import find_layer_class, layer_names, make_layer, option_name
 from numpycnn.cli.tables import Table, byte_count
 from numpycnn.cli.targets import (
     is_model_file,
     layer_as_model,
     model_functions,
-    number_or_pair,
     resolve_model,
     sizes,
     suggestion,
@@ -24,8 +24,7 @@ from numpycnn.counting import count as count_model
 from numpycnn.models import Model
 from numpycnn.plots import course_of_memory
 
-MODEL, LAYER, FIGURES, OUTPUT = "Model", "Layer", "Figures", "Output"
-ONE_OR_TWO = "N or HxW"
+MODEL, FIGURES, OUTPUT = "Model", "Figures", "Output"
 
 
 def count(
@@ -41,31 +40,18 @@ def count(
         str | None, typer.Option(metavar="HxWxC", help="Size of one example.", rich_help_panel=MODEL)
     ] = None,
     classes: Annotated[int | None, typer.Option(help="Classes of a named model.", rich_help_panel=MODEL)] = None,
-    filters: Annotated[int | None, typer.Option(help="Filters of a layer.", rich_help_panel=LAYER)] = None,
-    kernel_size: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Size of each filter.", rich_help_panel=LAYER)
-    ] = None,
-    strides: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Step of the window.", rich_help_panel=LAYER)
-    ] = None,
-    padding: Annotated[
-        str | None, typer.Option(metavar="WORD", help="valid, same, or pixels.", rich_help_panel=LAYER)
-    ] = None,
-    dilation_rate: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Step between taps.", rich_help_panel=LAYER)
-    ] = None,
-    groups: Annotated[int | None, typer.Option(help="Groups of channels.", rich_help_panel=LAYER)] = None,
-    depth_multiplier: Annotated[int | None, typer.Option(help="Filters a channel.", rich_help_panel=LAYER)] = None,
-    pool_size: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Size of the window.", rich_help_panel=LAYER)
-    ] = None,
-    units: Annotated[int | None, typer.Option(help="Units of a dense layer.", rich_help_panel=LAYER)] = None,
-    activation: Annotated[str | None, typer.Option(metavar="NAME", help="As relu.", rich_help_panel=LAYER)] = None,
-    no_bias: Annotated[bool, typer.Option("--no-bias", help="Without a bias.", rich_help_panel=LAYER)] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other argument, as rate=0.5.", rich_help_panel=LAYER),
-    ] = None,
+    filters: option.Filters = None,
+    kernel_size: option.KernelSize = None,
+    strides: option.Strides = None,
+    padding: option.Padding = None,
+    dilation_rate: option.DilationRate = None,
+    groups: option.Groups = None,
+    depth_multiplier: option.DepthMultiplier = None,
+    pool_size: option.PoolSize = None,
+    units: option.Units = None,
+    activation: option.Activation = None,
+    no_bias: option.NoBias = False,
+    settings: option.Settings = None,
     batch: Annotated[int, typer.Option(help="Examples at a time.", rich_help_panel=FIGURES)] = 1,
     dtype: Annotated[
         str, typer.Option(help="float16, bfloat16, float32, float64, mixed_float16, mixed_...", rich_help_panel=FIGURES)
@@ -126,21 +112,20 @@ def count(
         raise Unusable(f"{', '.join(alone)} are for one model at a time")
     if blocks is not None and receptive_field:
         raise Unusable("--blocks and --receptive-field exclude each other: a block has no field of its own")
-    arguments = {
-        "filters": filters,
-        "kernel_size": number_or_pair("--kernel-size", kernel_size),
-        "strides": number_or_pair("--strides", strides),
-        "padding": number_or_pair("--padding", padding) if (padding or "x")[0].isdigit() else padding,
-        "dilation_rate": number_or_pair("--dilation-rate", dilation_rate),
-        "groups": groups,
-        "depth_multiplier": depth_multiplier,
-        "pool_size": number_or_pair("--pool-size", pool_size),
-        "units": units,
-        "activation": activation,
-        "use_bias": False if no_bias else None,
-        **parse_settings(settings or ()),
-    }
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = option.arguments(
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        dilation_rate=dilation_rate,
+        groups=groups,
+        depth_multiplier=depth_multiplier,
+        pool_size=pool_size,
+        units=units,
+        activation=activation,
+        no_bias=no_bias,
+        settings=settings,
+    )
     options: dict[str, Any] = {"dtype": dtype, "optimizer": optimizer, "freeze": freeze}
     limit = None if fit is None else byte_count("--fit", fit)
     models = [_model(target, classes, sizes("--input", input), given) for target in targets]

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from numpycnn.cli import layer_options as option
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.layer_targets import option_name, parse_settings
+from numpycnn.cli.layer_targets import option_name
 from numpycnn.cli.tables import print_table
-from numpycnn.cli.targets import number_or_pair, sizes, suggestion
+from numpycnn.cli.targets import sizes, suggestion
 
 __all__ = ["explain"]
 
-LAYER, NUMBERS, OUTPUT = "Layer", "Numbers", "Output"
-ONE_OR_TWO = "N or HxW"
+NUMBERS, OUTPUT = "Numbers", "Output"
 PICTURES = (".png", ".svg")
 
 
@@ -24,30 +24,16 @@ def explain(
     at: Annotated[
         str | None, typer.Option(metavar="ROW,COLUMN,CHANNEL", help="Which value of the output; else the middle.")
     ] = None,
-    filters: Annotated[int | None, typer.Option(help="Filters.", rich_help_panel=LAYER)] = None,
-    kernel_size: Annotated[
-        str | None,
-        typer.Option("--kernel-size", "--kernel", metavar=ONE_OR_TWO, help="Size of a filter.", rich_help_panel=LAYER),
-    ] = None,
-    strides: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Step of the window.", rich_help_panel=LAYER)
-    ] = None,
-    padding: Annotated[
-        str | None, typer.Option(metavar="WORD", help="valid, same, or pixels.", rich_help_panel=LAYER)
-    ] = None,
-    dilation_rate: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Step between taps.", rich_help_panel=LAYER)
-    ] = None,
-    groups: Annotated[int | None, typer.Option(help="Groups of channels.", rich_help_panel=LAYER)] = None,
-    depth_multiplier: Annotated[int | None, typer.Option(help="Filters a channel.", rich_help_panel=LAYER)] = None,
-    pool_size: Annotated[
-        str | None, typer.Option(metavar=ONE_OR_TWO, help="Size of the window.", rich_help_panel=LAYER)
-    ] = None,
-    no_bias: Annotated[bool, typer.Option("--no-bias", help="Without a bias.", rich_help_panel=LAYER)] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other argument, as epsilon=0.1.", rich_help_panel=LAYER),
-    ] = None,
+    filters: option.Filters = None,
+    kernel_size: option.KernelSize = None,
+    strides: option.Strides = None,
+    padding: option.Padding = None,
+    dilation_rate: option.DilationRate = None,
+    groups: option.Groups = None,
+    depth_multiplier: option.DepthMultiplier = None,
+    pool_size: option.PoolSize = None,
+    no_bias: option.NoBias = False,
+    settings: option.Settings = None,
     input_shape: Annotated[
         str | None, typer.Option("--input", metavar="HxWxC", help="Size of the input.", rich_help_panel=NUMBERS)
     ] = None,
@@ -87,19 +73,19 @@ def explain(
     if op is None:
         raise Unusable("explain needs an op, as conv2d; --list names all")
     found = _find(explanations, op)
-    given = {
-        "filters": filters,
-        "kernel_size": number_or_pair("--kernel-size", kernel_size),
-        "strides": number_or_pair("--strides", strides),
-        "padding": number_or_pair("--padding", padding) if (padding or "x")[0].isdigit() else padding,
-        "dilation_rate": number_or_pair("--dilation-rate", dilation_rate),
-        "groups": groups,
-        "depth_multiplier": depth_multiplier,
-        "pool_size": number_or_pair("--pool-size", pool_size),
-        "use_bias": False if no_bias else None,
-        **parse_settings(settings or ()),
-    }
-    options = _options(op, found, {name: value for name, value in given.items() if value is not None}, bool(weights))
+    given = option.arguments(
+        filters=filters,
+        kernel_size=kernel_size,
+        strides=strides,
+        padding=padding,
+        dilation_rate=dilation_rate,
+        groups=groups,
+        depth_multiplier=depth_multiplier,
+        pool_size=pool_size,
+        no_bias=no_bias,
+        settings=settings,
+    )
+    options = _options(op, found, given, bool(weights))
     x = _input(found, sizes("--input", input_shape), array, image)
     _check_file("--plot", plot, PICTURES)
     _check_file("--animate", animate, (".gif",))
