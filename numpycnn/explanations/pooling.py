@@ -29,9 +29,6 @@ def max_pool2d(x, *, at=None, dy=None, pool_size=2, strides=None, padding="valid
     names = [_name(place, c) for place in places(window, i, j)]
     values = [float(x[0, p.row, p.column, c]) if p.real else None for p in places(window, i, j)]
     first = _first_largest(values)
-    rows = tuple(
-        _maximum_row(name, value, k == first, dy[0][at]) for k, (name, value) in enumerate(_both(names, values))
-    )
     return Explanation(
         op="max_pool2d",
         formula=f"y[i,j,c] = max over a,b of x[{_steps(window)}, c], where that pixel exists",
@@ -40,12 +37,7 @@ def max_pool2d(x, *, at=None, dy=None, pool_size=2, strides=None, padding="valid
         output_shape=y.shape[1:],
         sections=(
             size_section(window, padding),
-            Section(
-                title=f"What stands behind y{place_text(at)}",
-                headings=("pixel", "value", "", "receives"),
-                rows=rows,
-                results=(f"y{place_text(at)} = {number_text(float(y[0][at]))}, the largest",),
-            ),
+            _largest_section("pixel", names, values, at, y, dy),
             Section(
                 title="The gradient",
                 lines=(
@@ -123,9 +115,6 @@ def depth_max_pool(x, *, pool_size, at=None, dy=None, strides=None, padding="val
     values = [float(x[0, i, j, place.column]) if place.real else None for place in seen]
     names = [f"x[{i}, {j}, {place.column}]" if place.real else "padding" for place in seen]
     first = _first_largest(values)
-    rows = tuple(
-        _maximum_row(name, value, k == first, dy[0][at]) for k, (name, value) in enumerate(_both(names, values))
-    )
     channels = input_grid(f"x[{i}, {j}, :], the channels of a pixel", x[0, i, j][None], window, 0, d)
     channels.roles[0, seen[first].column - channels.first[1]] = "winner"
     return Explanation(
@@ -136,12 +125,7 @@ def depth_max_pool(x, *, pool_size, at=None, dy=None, strides=None, padding="val
         output_shape=y.shape[1:],
         sections=(
             size_section((window.columns,), padding, ("channels",)),
-            Section(
-                title=f"What stands behind y{place_text(at)}",
-                headings=("channel", "value", "", "receives"),
-                rows=rows,
-                results=(f"y{place_text(at)} = {number_text(float(y[0][at]))}, the largest",),
-            ),
+            _largest_section("channel", names, values, at, y, dy),
             Section(
                 title="The gradient",
                 lines=(f"dy = {number_text(float(dy[0][at]))} there goes whole to the first largest channel",),
@@ -158,14 +142,22 @@ def _first_largest(values) -> int:
     return next(k for k, value in enumerate(known) if value == best and values[k] is not None)
 
 
+def _largest_section(heading: str, names, values, at, y, dy) -> Section:
+    """What a maximum chooses from; the gradient goes to the first of the largest."""
+    first, slope = _first_largest(values), dy[0][at]
+    named = enumerate(zip(names, values, strict=True))
+    return Section(
+        title=f"What stands behind y{place_text(at)}",
+        headings=(heading, "value", "", "receives"),
+        rows=tuple(_maximum_row(name, value, k == first, slope) for k, (name, value) in named),
+        results=(f"y{place_text(at)} = {number_text(float(y[0][at]))}, the largest",),
+    )
+
+
 def _maximum_row(name: str, value, wins: bool, slope) -> tuple:
     if value is None:
         return name, "never wins", "", "nobody there"
     return name, value, "first largest" if wins else "", float(slope) if wins else 0.0
-
-
-def _both(names, values):
-    return zip(names, values, strict=True)
 
 
 def _takes(x, window: Window, i: int, j: int, c: int, a: int, b: int) -> float:
