@@ -11,7 +11,7 @@ from PIL import Image
 
 from numpycnn import plots
 from numpycnn.training import METRICS, confusion_matrix, metric, per_class, top_k_accuracy, train
-from reference_tests.test_training import BACKENDS, config, network, pictures
+from reference_tests.small_training import BACKENDS, config, network, pictures
 
 
 @given(st.integers(1, 9), st.integers(0, 60), st.integers(0, 2**32 - 1))
