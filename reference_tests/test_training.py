@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from numpycnn import load_model, verify
+from numpycnn.data import Arrays
 from numpycnn.layers import Dense, Flatten
 from numpycnn.models import Sequential
 from numpycnn.training import (
@@ -22,6 +23,7 @@ from numpycnn.training import (
     TrainingError,
     train,
 )
+from numpycnn.training.batches import batches
 from numpycnn.training.run_folder import RunFolder
 from reference_tests.small_training import BACKENDS, CLASSES, SHAPE, config, network, pictures, rows
 
@@ -54,6 +56,19 @@ def test_a_run_learns_and_its_folder_holds_everything(tmp_path, backend):
 def test_the_best_model_passes_verify(tmp_path):
     train(network(), pictures(), config(epochs=2), out=tmp_path)
     assert verify(load_model(tmp_path / "best.keras")).holds
+
+
+def test_every_epoch_has_an_order_of_its_own_that_the_seed_alone_decides():
+    split = Arrays(np.zeros((38, *SHAPE), np.uint8), np.arange(38))
+
+    def order(epoch, seed=0):
+        return [int(y) for _, (ys,) in batches(split, config(seed=seed), epoch) for y in ys]
+
+    orders = [order(0), order(1), order(2), order(0, seed=1)]
+    assert all(sorted(one) == list(range(38)) for one in orders)
+    assert len({tuple(one) for one in orders}) == 4
+    assert order(1) == orders[1]
+    assert order(None) == list(range(38))
 
 
 @BACKENDS
