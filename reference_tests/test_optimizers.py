@@ -29,9 +29,20 @@ STEPS = 15
 ROUNDINGS = 16
 """In units of u for each step, of the largest weight and of all that was added to it. Measured over 2,000 drawn runs:
 at most 5.1 in float64 and 4.2 in float32."""
-SCALARS = {"float32": 1e-4, "float64": 0.0, "Nadam in float64": 1e-7}
-"""What Keras's scalars may add, as a share of the way: 1 - 0.999 is off by 6e-5 of itself in float32, and Nadam's 0.96
-is a float32 always."""
+SCALARS = {"float32": 1e-4, "float64": 0.0}
+"""What Keras's scalars may add, as a share of the way: 1 - 0.999 is off by 6e-5 of itself in float32."""
+
+
+class KerasNadam(Nadam):
+    """Nadam as Keras has it in float64: where it makes the step its 0.96 is a float32, and in the product it is not."""
+
+    def _u(self, t):
+        return self.beta_1 * (1 - 0.5 * float(np.float32(0.96)) ** t)
+
+    def _shared(self, state):
+        (product,) = state.slots["u_product"]
+        return {"u_product": (product * super()._u(state.step + 1),)}
+
 
 rates = st.sampled_from([0.0, 1e-3, 0.03, 0.5])
 betas = st.sampled_from([0.0, 0.5, 0.9, 0.99])
@@ -82,6 +93,10 @@ def theirs(optimizer, weights, steps):
     return [np.asarray(variable) for variable in variables]
 
 
+def is_wide_nadam(optimizer, dtype) -> bool:
+    return isinstance(optimizer, Nadam) and dtype == np.float64
+
+
 @contextmanager
 def floatx(name: str):
     import keras
@@ -105,13 +120,13 @@ def test_weights_after_many_steps_are_those_of_keras(dtype, optimizer, seed):
     mine, _ = ours(optimizer, weights, steps)
     wide = [[g.astype(np.float64) for g in step] for step in steps]
     exact, travelled = ours(optimizer, [w.astype(np.float64) for w in weights], wide)
-    name = np.dtype(dtype).name
-    scalars = SCALARS.get(f"{type(optimizer).__name__} in {name}", SCALARS[name])
-    for one, other, reference, scale, w in zip(mine, keras, exact, travelled, before, strict=True):
+    wanted = ours(KerasNadam(**vars(optimizer)), weights, steps)[0] if is_wide_nadam(optimizer, dtype) else exact
+    scalars = SCALARS[np.dtype(dtype).name]
+    for one, other, reference, by_keras, scale, w in zip(mine, keras, exact, wanted, travelled, before, strict=True):
         bound = STEPS * ROUNDINGS * np.finfo(dtype).eps / 2 * scale
         assert one.dtype == dtype
         assert np.all(np.abs(one - reference) <= bound)
-        assert np.all(np.abs(other - reference) <= bound + scalars * (scale - np.abs(w)))
+        assert np.all(np.abs(other - by_keras) <= bound + scalars * (scale - np.abs(w)))
     assert all(np.array_equal(a, b) for a, b in zip(weights, before, strict=True))
 
 
