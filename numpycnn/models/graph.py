@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +14,11 @@ __all__ = ["Graph"]
 
 
 class Record(NamedTuple):
-    """One node of a forward run with what was kept for its backward."""
+    """One node of a forward run with what was kept for its backward, and which of its inputs' gradients are wanted."""
 
     node: Node
     kept: Kept
+    wanted: Sequence[bool]
 
 
 class Graph(Layer):
@@ -108,10 +110,10 @@ class Graph(Layer):
                 return
             kept_inputs = arrays if "inputs" in keeps else tuple(map(stand_in, arrays))
             kept_outputs = step.outputs if "output" in keeps else tuple(map(stand_in, step.outputs))
-            tape.append(Record(node, Kept(kept_inputs, kept_outputs, step.extra)))
+            tape.append(Record(node, Kept(kept_inputs, kept_outputs, step.extra, any(asks(node))), asks(node)))
 
         def asks(node):
-            """What a graph within is asked for."""
+            """The gradients of which of its inputs a node is asked for."""
             return [tensor in tensors for tensor in node.inputs]
 
         outputs = self.run(weights, inputs, training=training, rng=rng, visit=keep, asks=asks)
@@ -123,7 +125,7 @@ class Graph(Layer):
         flowing: dict[Tensor, np.ndarray] = {}
         for tensor, dy in zip(self.outputs, dys, strict=True):
             _add(flowing, tensor, dy)
-        for node, own in reversed(kept.extra["tape"]):
+        for node, own, wanted in reversed(kept.extra["tape"]):
             if not any(tensor in flowing for tensor in node.outputs):
                 continue
             name = self.names[node.layer]
@@ -131,10 +133,12 @@ class Graph(Layer):
                 flowing.pop(t) if t in flowing else stand_in(y) for t, y in zip(node.outputs, own.outputs, strict=True)
             ]
             found = node.layer.call_backward(own_weights.get(name, {}), dys, own)
-            for tensor, dx in zip(node.inputs, found.inputs, strict=True):
+            for tensor, dx in compress(zip(node.inputs, found.inputs, strict=bool(found.inputs)), wanted):
                 _add(flowing, tensor, dx)
             for key, gradient in found.weights.items():
                 _add(dweights, f"{name}/{key}", gradient)
+        if not kept.input_gradients:
+            return Gradients((), dweights)
         ends = zip(self.inputs, kept.extra["inputs"], strict=True)
         return Gradients(tuple(flowing[t] if t in flowing else np.zeros_like(x) for t, x in ends), dweights)
 

@@ -220,7 +220,7 @@ class Model(Graph):
         step = self.call(self.values(), self.arrays(x), training=training, rng=rng, wanted=wanted)
         for path, value in step.updates.items():
             self.variables[path].assign(value)
-        self._kept = Kept((), (), {**step.extra, "input_gradients": input_gradients})
+        self._kept = Kept((), (), step.extra, input_gradients)
         return self._given_back(step.outputs)
 
     def backward(self, dy) -> Gradients:
@@ -243,7 +243,7 @@ class Model(Graph):
                 gradient = found.weights.get(path, np.zeros_like(variable.value))
                 first = first_paths.setdefault(variable, path)
                 weights[first] = weights[first] + gradient if first in weights else gradient
-        return Gradients(found.inputs if self._kept.extra["input_gradients"] else (), weights)
+        return Gradients(found.inputs, weights)
 
     def get_layer(self, name: str) -> Layer:
         """The layer of this name; ValueError where there is none."""
