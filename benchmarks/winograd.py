@@ -41,7 +41,10 @@ def measured(case: Convolution, repeats: int) -> dict:
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
-    return {"row": f"conv {case.name}", "algorithms": {name: {"min": min(seconds[name]), **found[name]} for name in ALL}}
+    return {
+        "row": f"conv {case.name}",
+        "algorithms": {name: {"min": min(seconds[name]), **found[name]} for name in ALL},
+    }
 
 
 def line(record: dict) -> str:
