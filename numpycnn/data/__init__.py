@@ -10,4 +10,5 @@ from numpycnn.data.photographs import *
 from numpycnn.data.preprocessing import *
 from numpycnn.data.published import *
 from numpycnn.data.resizing import *
+from numpycnn.data.samples import *
 from numpycnn.data.scenes import *
