@@ -150,7 +150,7 @@ import os, random, signal, sys, threading, time
 from reference_tests.test_transfer_command import planned
 out, resume, seed = sys.argv[1], sys.argv[2] == "resume", int(sys.argv[3])
 chance, ended = random.Random(seed), [time.monotonic()]
-lives = chance.randint(1, 3)
+lives = chance.randint(1, 2)
 def dies(after):
     time.sleep(after)
     os.kill(os.getpid(), signal.SIGKILL)
