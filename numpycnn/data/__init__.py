@@ -5,6 +5,7 @@ from numpycnn.data.class_folders import *
 from numpycnn.data.cutouts import *
 from numpycnn.data.dataset import *
 from numpycnn.data.idx import *
+from numpycnn.data.imagenet import *
 from numpycnn.data.load import *
 from numpycnn.data.photographs import *
 from numpycnn.data.preprocessing import *
