@@ -194,3 +194,14 @@ def test_the_same_call_gives_the_same_bits():
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()
     assert y.tobytes() == conv2d(x, kernel, padding="same").tobytes()
+
+
+def test_a_small_kernel_is_summed_in_parts():
+    """1x1 with strides over few outputs: one long sum rounds more."""
+    rng = np.random.default_rng(11)
+    x, dy = rng.standard_normal((1, 56, 54, 64), np.float32), rng.standard_normal((1, 28, 27, 128), np.float32)
+    _, dkernel, _ = conv2d_backward(dy, x, np.ones((1, 1, 64, 128), np.float32), strides=2, padding="same")
+    pixels, outputs = x[:, ::2, ::2].reshape(-1, 64), dy.reshape(-1, 128)
+    exact = pixels.T.astype(np.float64) @ outputs
+    ours, long = (np.square(found - exact).mean() ** 0.5 for found in (dkernel[0, 0], pixels.T @ outputs))
+    assert ours < 0.9 * long

@@ -35,6 +35,10 @@ REGROUPED_BYTES = 2 * BLOCK_BYTES
 SMALL_GROUP = 8
 """Groups of at most so many channels are computed in one stack of matrix products."""
 
+SHORT, SMALL_KERNEL = 200, 2**13
+"""The gradient of a kernel of so few weights is summed over so many outputs at a time, if there are at most four times
+as many."""
+
 FEW = 4
 """Channels are few where more than so many filters go to each."""
 
@@ -208,16 +212,25 @@ def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarr
     for pixels, own, part in _by_group(x, dkernel, groups):
         outputs, filters = dy[..., own], part.shape[-1]
         total = part.reshape(-1, filters) if groups == 1 else np.zeros((prod(part.shape[:-1]), filters), part.dtype)
-        for n, block in enumerate(_column_blocks(window, pixels, least=min(total.shape))):
+        first = True
+        for block in _column_blocks(window, pixels, least=min(total.shape)):
             windows = _columns(pixels, window, block)
             own_outputs = outputs[block].reshape(len(windows), filters).astype(part.dtype, copy=False)
-            if n == 0:
-                np.matmul(windows.T, own_outputs, out=total)
-            else:
-                total += windows.T @ own_outputs
+            for rows in _summed(len(windows), total.size):
+                if first:
+                    np.matmul(windows[rows].T, own_outputs[rows], out=total)
+                else:
+                    total += windows[rows].T @ own_outputs[rows]
+                first = False
         if groups > 1:
             dkernel[..., own] = total.reshape(part.shape)
     return dkernel.astype(x.dtype, copy=False)
+
+
+def _summed(rows: int, kernel_size: int) -> list[slice]:
+    """The rows of a block that are summed at a time: few where that costs little, since short sums round less."""
+    step = SHORT if rows <= 4 * SHORT and kernel_size <= SMALL_KERNEL else rows
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, max(1, step))]
 
 
 def sum_per_channel(dy) -> np.ndarray:
