@@ -85,7 +85,7 @@ def test_the_memory_table_is_what_was_measured_and_what_count_says():
     from numpycnn import count
     from numpycnn.models import resnet34
 
-    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "count" / "range.md").read_text(encoding="utf-8")
     (file,) = set(re.findall(r"docs/measured/memory-[\d-]+\.json", text))
     measured = json.loads((ROOT / file).read_text(encoding="utf-8"))["rows"]
     lines = re.findall(r"^\| (\w+) \| (\d+) \| (sgd|adam|\(predict\)) \| (.*?) \|$", text, re.M)
@@ -101,14 +101,6 @@ def test_the_memory_table_is_what_was_measured_and_what_count_says():
             kind = "training" if row["optimizer"] else "inference"
             ends = (getattr(memory, f"{kind}_{end}_bytes") for end in ("low", "high"))
             assert [low, high] == [round(end / 1e6) for end in ends]
-
-
-def test_the_largest_batch_on_the_page_is_what_count_prints():
-    text = (ROOT / "docs" / "counting.md").read_text(encoding="utf-8")
-    command, quoted = re.search(
-        r"^    numpycnn (count \S+ \S+ \S+ --fit \S+)$.*?^(    fits into.*?)\n\n", text, re.M | re.S
-    ).groups()
-    assert [line.strip() for line in quoted.splitlines()] == succeeds(command).splitlines()[-8:]
 
 
 def test_the_table_of_keras_applications_is_what_was_measured():
