@@ -5,7 +5,6 @@ import pytest
 
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Input
 from numpycnn.models import Model, lenet5, trained_from, with_new_head
-from reference_tests.library.command_line import figures, refused
 
 
 def base(nested=False):
@@ -119,35 +118,3 @@ def test_a_trained_head_alone_changes_nothing_else():
     train(model, data, TrainingConfig(epochs=1, batch_size=256, optimizer=Adam(learning_rate=0.01)))
     same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
     assert same == [True] * (len(same) - 2) + [False, False]
-
-
-def test_the_command_trains_both_phases_and_compares(tmp_path):
-    base().save(tmp_path / "base.keras")
-    rng = np.random.default_rng(0)
-    y = np.arange(60) % 3
-    x = rng.integers(0, 60, (60, 9, 8, 3), np.uint8)
-    x[np.arange(60), :, :, y] += 150
-    np.savez(tmp_path / "colours.npz", x=x, y=y)
-    words = f"transfer {tmp_path}/base.keras --data {tmp_path}/colours.npz --out {tmp_path}/runs --then-unfreeze block2"
-    options = "--epochs 3 --fine-epochs 2 --learning-rate 0.05 --batch 8 --backend numpy --compare"
-    found = figures(f"{words} {options}")
-    assert list(found["test"]) == ["from scratch", "head only", "fine-tuned"]
-    assert found["test"]["fine-tuned"]["test_accuracy"] > 0.9
-    for phase in ("head", "fine_tuned", "from_scratch"):
-        assert (tmp_path / "runs" / phase / "best.keras").is_file()
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--then-unfreeze block9", "start must be an index, a layer, a block of layers, head or all"),
-        ("--data none", "'none' is no data set"),
-        ("--weights none.h5", "none.h5"),
-        ("--learning-rate -1", "learning_rate"),
-    ],
-)
-def test_the_command_names_what_it_cannot_use(tmp_path, words, message):
-    base().save(tmp_path / "base.keras")
-    data = "" if "--data" in words else "--data digits"
-    refused(f"transfer {tmp_path}/base.keras {data} --out {tmp_path}/runs --backend numpy {words}", message)
-    assert not (tmp_path / "runs").exists()

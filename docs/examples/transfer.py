@@ -20,8 +20,8 @@ import numpy as np
 
 from numpycnn.data import Arrays, Dataset, load_dataset
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D
-from numpycnn.models import Model, trained_from
-from numpycnn.training import Adam, Best, TrainingConfig, from_scratch, train, transfer
+from numpycnn.models import Model
+from numpycnn.training import Adam, Best, TrainingConfig, Transfer, train
 
 FIRST, OTHERS = (0, 1, 4, 5, 8), (2, 3, 6, 7, 9)
 """T-shirt, trouser, coat, sandal, bag; then pullover, dress, shirt, sneaker, ankle boot."""
@@ -69,18 +69,10 @@ def config_for(examples: int, steps: int, seed: int = 0) -> TrainingConfig:
 def compare(base: Model, others: Dataset, steps: int, seed: int) -> dict:
     """Accuracy on all test pictures, and on those trained on, of each way after twice so many steps."""
     first = config_for(len(others.train), steps, seed)
-    second = first.with_(optimizer=Adam(learning_rate=RATE / 10))
-    scratch = from_scratch(base, others, first, epochs=first.epochs)
-    moved = transfer(base, others, first, start="all")
-    ends = (
-        train(scratch.model, others, second),
-        train(trained_from(moved.head.model, "head"), others, second),
-        moved.fine_tuned,
-    )
-    named = dict(zip(WAYS, ends, strict=True))
+    ways = Transfer(base, others, first, start="all").compare()
     return {
-        "accuracy": {way: round(end.test["test_accuracy"], 4) for way, end in named.items()},
-        "training_accuracy": {way: round(end.history[-1]["accuracy"], 4) for way, end in named.items()},
+        "accuracy": {way: round(phases.test["test_accuracy"], 4) for way, phases in ways.items()},
+        "training_accuracy": {way: round(phases.history[-1]["accuracy"], 4) for way, phases in ways.items()},
     }
 
 
