@@ -153,3 +153,14 @@ def test_the_page_on_training_quotes_what_was_measured():
     assert (resumed["resumed"], fashion["resumed"]) == (True, False)
     for key in ("history", "test_loss", "test_accuracy"):
         assert resumed[key] == fashion[key]
+
+
+def test_links_that_leave_the_pages_are_https(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import build
+
+    links = build.external_links()
+    assert "https://semver.org/spec/v2.0.0.html" in links
+    assert not [link for link in links if not build.is_sound(link)]
+    wrong = ("http://a.org", "https://nowhere", "https://a.org/%2", "ftp://a.org", "https:///a.org")
+    assert not [link for link in wrong if build.is_sound(link)]

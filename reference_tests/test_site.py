@@ -41,7 +41,8 @@ LOOK = """(() => {
     const size = element => element.getBoundingClientRect();
     const begin = element => element.outerHTML.slice(0, 80);
     const all = selector => [...document.querySelectorAll(selector)].filter(element => element.checkVisibility());
-    const words = all('main *, .sidebar-tree *').filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()));
+    const says = element => [...element.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    const words = all('main *, .sidebar-tree *').filter(says);
     return {
         width: document.documentElement.scrollWidth,
         wide: all('main *').filter(e => size(e).right > innerWidth + 1).slice(0, 3).map(begin),

@@ -26,7 +26,7 @@ def conv2d(x, weight, bias, stride, padding):
     return y + bias[:, None, None]
 
 
-def batch_norm(x, gamma, beta, mean, variance, epsilon):
+def batch_norm(x, gamma, beta, mean, variance, *, epsilon):
     scale = gamma / np.sqrt(variance + epsilon)
     return (x - mean[:, None, None]) * scale[:, None, None] + beta[:, None, None]
 
@@ -37,8 +37,8 @@ def run(image, network=model, *, centred=True, epsilon=1e-5, flipped=True):
     seen = {"image": image.transpose(0, 3, 1, 2)}
     first = w["conv1/kernel"].transpose(3, 2, 0, 1)
     seen["conv1"] = conv2d(seen["image"], first, w["conv1/bias"], 2, (1, 1) if centred else (0, 1))
-    norm = (w[f"norm1/{name}"] for name in ("gamma", "beta", "moving_mean", "moving_variance"))
-    seen["norm1"] = batch_norm(seen["conv1"], *norm, epsilon)
+    norm = [w[f"norm1/{name}"] for name in ("gamma", "beta", "moving_mean", "moving_variance")]
+    seen["norm1"] = batch_norm(seen["conv1"], *norm, epsilon=epsilon)
     seen["relu1"] = np.maximum(seen["norm1"], 0)
     second = w["conv2/kernel"].transpose(3, 2, 0, 1)
     if flipped:
