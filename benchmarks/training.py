@@ -59,6 +59,7 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
     model = digits_network() if name == "digits" else fashion_mnist()
     config = configuration(name, epochs, len(data.train), devices)
     ends, resumed = [time.perf_counter()], out is not None and (out / "config.json").exists()
+    start, load = environment(config), os.getloadavg()
 
     def report(epoch, logs):
         ends.append(time.perf_counter())
@@ -70,9 +71,9 @@ def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
         "data": name,
         "network": model.name,
         "date": datetime.now(UTC).date().isoformat(),
-        "environment": environment(config),
+        "environment": start,
         "threads": os.environ.get("OPENBLAS_NUM_THREADS"),
-        "load_average": os.getloadavg(),  # on a machine with other work seconds say little, processor_seconds more
+        "load_average": load,  # before it began: where other work runs, seconds say little, processor_seconds more
         "resumed": resumed,
         "seconds_of_epochs": seconds,
         "seconds_in_all": round(time.perf_counter() - ends[0], 1),

@@ -18,6 +18,7 @@ __all__ = [
     "boxes_in_pictures",
     "class_maps",
     "confusion",
+    "contact_sheet",
     "course_of_memory",
     "curves",
     "feature_maps",
@@ -83,6 +84,33 @@ def class_maps(images, maps: dict[str, np.ndarray], num_classes: int, *, path=No
     return _grid(
         list(zip(*pictures, strict=True)), ["image", *maps], aspect=images.shape[1] / images.shape[2], path=path
     )
+
+
+def contact_sheet(rows, titles: Sequence[str], *, path=None) -> "Figure":
+    """Rows of pictures, the title of each row at its left.
+
+    Args:
+        rows: for each row (n, height, width, 1 or 3), uint8 or 0 .. 1; n may differ from row to row.
+        titles: one for each row.   path: as in `feature_maps`.
+
+    Returns: the figure.   Raises: as `feature_maps`.
+    """
+    rows = [np.asarray(row) for row in rows]
+    columns = max(map(len, rows), default=0)
+    if not columns or len(titles) != len(rows):
+        fail("contact_sheet", f"there must be rows of pictures, and a title for each; got {len(titles)}", rows=rows)
+    for row in rows:
+        check_rank("contact_sheet", IMAGES, rows=row)
+    aspect = rows[0].shape[1] / rows[0].shape[2]
+    figure = new_figure("contact_sheet", figsize=(columns + 0.8, (aspect + 0.05) * len(rows)))
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for i, row in enumerate(rows):
+        for axis, picture in zip(axes[i], row, strict=False):
+            axis.imshow(picture, cmap="gray", vmin=0, vmax=255 if row.dtype == np.uint8 else 1, interpolation="nearest")
+        for axis in axes[i]:
+            axis.set(xticks=[], yticks=[], frame_on=False)
+        axes[i, 0].set_ylabel(titles[i], rotation=0, ha="right", va="center", fontsize=9, parse_math=False)
+    return _saved(figure, path)
 
 
 def boxes_in_pictures(
@@ -153,15 +181,20 @@ def precision_recall(recall, precision, *, title: str = "", path=None) -> "Figur
     return _saved(figure, path)
 
 
-def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", path=None) -> "Figure":
+def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", turn: float | None = None, path=None) -> "Figure":
     """Lines over one x, each by its name.
 
-    Args: x: (n,); named: (n,) values by name; path: as in `feature_maps`.   Returns: the figure.
+    Args: x: (n,); named: (n,) values by name; turn: an x at which something changes, as a dotted line; path: as in
+        `feature_maps`.
+
+    Returns: the figure.
     """
     figure = new_figure("curves", figsize=(5, 3.4))
     axis = figure.subplots()
     for name, values in named.items():
         axis.plot(x, values, label=name)
+    if turn is not None:
+        axis.axvline(turn, color="gray", linewidth=0.8, linestyle=":")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.legend(fontsize=8)
     return _saved(figure, path)

@@ -61,7 +61,9 @@ def test_what_is_refused(folder):
     refused(f"predict {path}/m.keras {path}/labels.txt", "is in no picture format that Pillow knows")
     refused(f"predict {path}/m.keras {path}/p.png --preprocessing resnet", "preprocess: mode must be one of unit, raw")
     (path / "labels.txt").write_text("cat\n")
-    refused(f"predict {path}/m.keras {path}/p.png --labels {path}/labels.txt", "a line for each of 3 classes; it has 1")
+    refused(
+        f"predict {path}/m.keras {path}/p.png --labels {path}/labels.txt", "must name each of 3 classes; it names 1"
+    )
     np.save(path / "x.npy", np.zeros((2, 9, 7, 3)))
     refused(f"predict {path}/m.keras {path}/x.npy", "the input must have shape (batch, 8, 7, 3); got (2, 9, 7, 3)")
     np.save(path / "x.npy", np.array([{}], object))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import numpycnn.ops
 from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d, threads, windows
-from numpycnn.ops.correlation import by_taps, gather, spread, spread_by_taps, way_back
+from numpycnn.ops.correlation import by_taps, gather, spread, spread_by_taps, tap_by_tap, way_back
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
 from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
@@ -107,19 +107,38 @@ def test_blocks_of_columns_against_the_definition(groups, kernel_size, strides, 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize(("pixels", "dtype"), [(5, np.float16), (5, np.float64), (20, np.float32)])
 @pytest.mark.parametrize("strides", [1, (3, 2)])
-@pytest.mark.parametrize(("filters", "chosen"), [(12, gather), (13, spread)])
-def test_both_ways_back_against_the_definition(groups, pixels, dtype, strides, filters, chosen, monkeypatch):
+@pytest.mark.parametrize("filters", [2, 3, 12, 13])
+def test_all_ways_back_against_the_definition(groups, pixels, dtype, strides, filters, monkeypatch):
     """Where the choice changes, at one block and several, image by image, in integers to the bit."""
     monkeypatch.setattr(threads, "PIECE_BYTES", 1)
-    monkeypatch.setattr(windows, "BLOCK_BYTES", 2**14)
+    monkeypatch.setattr(windows, "BLOCK_BYTES", 2**10)
     rng = np.random.default_rng(pixels)
     kernel = rng.integers(-2, 3, (4, 3, 3, filters * groups)).astype(dtype)
     window = sliding_window("test", (pixels, pixels + 1), (4, 3), strides=strides, padding="same", dilation_rate=2)
     dy = rng.integers(-2, 3, (2, *window.output_shape, filters * groups)).astype(dtype)
     expected = spread_by_taps(dy, kernel, window, groups)
-    assert way_back(kernel, groups) is chosen
-    for way in (gather, spread):
+    for way in (gather, spread, tap_by_tap):
         np.testing.assert_array_equal(way(dy, kernel, window, groups), expected)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "strides", "groups", "chosen"),
+    [
+        ((3, 2, 3, 2), 1, 1, gather),  # fewer filters than channels
+        ((3, 2, 3, 3), 1, 1, tap_by_tap),
+        ((3, 2, 3, 12), 2, 1, tap_by_tap),
+        ((3, 2, 3, 13), 2, 1, spread),
+        ((1, 1, 3, 13), 1, 1, gather),  # a window is a pixel
+        ((1, 1, 3, 13), 2, 1, tap_by_tap),
+        ((3, 2, 8, 16), 1, 2, gather),  # groups side by side
+        ((3, 2, 9, 18), 1, 2, tap_by_tap),
+    ],
+)
+def test_which_way_back_is_chosen(kernel, strides, groups, chosen):
+    window = sliding_window("test", (7, 9), kernel[:2], strides=strides, padding="same")
+    assert way_back(np.ones(kernel), window, groups) is chosen
+    if chosen is gather:
+        assert way_back(np.full(kernel, np.inf), window, groups) is spread_by_taps
 
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.float64), (8, np.float16), (8, np.float32), (9, np.float32)])
@@ -175,3 +194,14 @@ def test_the_same_call_gives_the_same_bits():
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()
     assert y.tobytes() == conv2d(x, kernel, padding="same").tobytes()
+
+
+def test_a_small_kernel_is_summed_in_parts():
+    """1x1 with strides over few outputs: one long sum rounds more."""
+    rng = np.random.default_rng(11)
+    x, dy = rng.standard_normal((1, 56, 54, 64), np.float32), rng.standard_normal((1, 28, 27, 128), np.float32)
+    _, dkernel, _ = conv2d_backward(dy, x, np.ones((1, 1, 64, 128), np.float32), strides=2, padding="same")
+    pixels, outputs = x[:, ::2, ::2].reshape(-1, 64), dy.reshape(-1, 128)
+    exact = pixels.T.astype(np.float64) @ outputs
+    ours, long = (np.square(found - exact).mean() ** 0.5 for found in (dkernel[0, 0], pixels.T @ outputs))
+    assert ours < 0.9 * long

@@ -188,7 +188,7 @@ def kept_by_forward(model: Model, batch: int, with_inputs: bool = False) -> int:
 
 def tape_arrays(kept):
     if "tape" in kept.extra:
-        for _, own in kept.extra["tape"]:
+        for _, own, _ in kept.extra["tape"]:
             yield from tape_arrays(own)
         return
     for array in (*kept.inputs, *kept.outputs, *kept.extra.values()):

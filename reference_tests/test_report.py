@@ -232,7 +232,7 @@ def test_the_command(photograph, tmp_path):
         ("lenet5 --image {}/p.png -o {}/no/a.html", "--out: there is no folder"),
         ("lenet6 --image {}/p.png -o {}/a.html", "did you mean lenet5"),
         ("lenet5 --image {}/p.png -o {}/a.html --preprocessing x", "mode must be one of"),
-        ("lenet5 --image {}/p.png -o {}/a.html --labels {}/l.txt", "must have a line for each of 10 classes"),
+        ("lenet5 --image {}/p.png -o {}/a.html --labels {}/l.txt", "must name each of 10 classes"),
     ],
 )
 def test_what_cannot_be_reported(command, message, photograph, tmp_path):

@@ -7,6 +7,7 @@ import typer
 
 from numpycnn.cli.check import check
 from numpycnn.cli.count import count
+from numpycnn.cli.data import data
 from numpycnn.cli.doctor import doctor
 from numpycnn.cli.errors import Commands
 from numpycnn.cli.explain import explain
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("count")(count)
 app.command("verify")(verify)
 app.command("predict")(predict)
+app.command("data")(data)
 app.command("train")(train)
 app.command("transfer")(transfer)
 app.command("check")(check)

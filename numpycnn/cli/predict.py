@@ -8,11 +8,12 @@ import numpy as np
 import typer
 
 from numpycnn.cli.errors import Unusable, usable
+from numpycnn.cli.labels import labels_of, preprocessing_of
 from numpycnn.cli.tables import print_table, shape_text
 from numpycnn.cli.targets import resolve_model, sizes
 from numpycnn.models import Model
 
-__all__ = ["predict", "read_labels"]
+__all__ = ["predict"]
 
 
 def predict(
@@ -22,10 +23,14 @@ def predict(
     ],
     inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Pictures, or arrays (.npy).")],
     top: Annotated[int, typer.Option(min=1, help="How many classes of each input to show.")] = 5,
-    labels: Annotated[Path | None, typer.Option(help="A file with the name of a class on each line.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Names of the classes, one a line, or .json as Keras's; else of the run, or ImageNet's."),
+    ] = None,
     preprocessing: Annotated[
-        str, typer.Option(metavar="MODE", help="What pictures become: unit, raw, tf, torch or caffe.")
-    ] = "unit",
+        str | None,
+        typer.Option(metavar="MODE", help="What pictures become: unit, raw, tf, torch or caffe; else the run's."),
+    ] = None,
     input_shape: Annotated[
         str | None, typer.Option("--input", metavar="HxWxC", help="Where the model leaves it open.")
     ] = None,
@@ -39,15 +44,16 @@ def predict(
 
     Pictures are cropped and resized to the model's input. Their range of values (--preprocessing) does not stand in a
     file: unit is 0..1, raw 0..255, tf -1..1, torch and caffe are ImageNet's means taken away. Arrays, one example or a
-    batch of them, are taken as they are.
+    batch of them, are taken as they are. Of a model in the folder of a run, the run says the range and the classes.
     """
     model = resolve_model(target, classes, sizes("--input", input_shape))
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         ends = f"{len(model.inputs)} and {len(model.outputs)}"
         raise Unusable(f"{target}: predict needs a model with one input and one output; this one has {ends}")
     names, batches = [], []
+    mode = preprocessing_of(target, preprocessing)
     for path in inputs:
-        batch = _read(path, model, preprocessing)
+        batch = _read(path, model, mode)
         names += [str(path)] if len(batch) == 1 else [f"{path}[{i}]" for i in range(len(batch))]
         batches.append(batch)
     with usable(about=target):
@@ -55,12 +61,16 @@ def predict(
     if out is not None:
         with usable(OSError, about=str(out)):
             np.save(out, y)
-    words = read_labels(labels, y.shape[-1])
-    rows = [_row(name, scores, top, words) for name, scores in zip(names, y, strict=True)]
+    found = labels_of(target, labels, y.shape[-1])
+    rows = [_row(name, scores, top, found.names) for name, scores in zip(names, y, strict=True)]
     if as_json:
-        typer.echo(json.dumps({"model": target, "output_shape": y.shape[1:], "inputs": rows}, indent=2))
-    else:
-        _print(rows)
+        about = {"model": target, "output_shape": y.shape[1:], "preprocessing": mode}
+        about["labels_from"] = str(labels or found.source) if found.names else None
+        typer.echo(json.dumps({**about, "inputs": rows}, indent=2))
+        return
+    _print(rows)
+    if found.source is not None and y.ndim == 2:
+        typer.echo(f"labels from {found.source}")
 
 
 def _read(path: Path, model: Model, preprocessing: str) -> np.ndarray:
@@ -80,17 +90,6 @@ def _read(path: Path, model: Model, preprocessing: str) -> np.ndarray:
     return x if shape[2] == 3 else x.mean(axis=-1, keepdims=True)
 
 
-def read_labels(path: Path | None, classes: int) -> list[str]:
-    """The name of each class, from a file with a line for each; empty names without a file."""
-    if path is None:
-        return [""] * classes
-    with usable(OSError, UnicodeDecodeError, about=str(path)):
-        names = path.read_text().splitlines()
-    if len(names) != classes:
-        raise Unusable(f"{path} must have a line for each of {classes} classes; it has {len(names)}")
-    return names
-
-
 def _row(name: str, scores: np.ndarray, top: int, labels: list[str]) -> dict[str, Any]:
     """What is shown of one example: its highest scores, or the range of an output that is no list of classes."""
     if scores.ndim != 1:
@@ -99,7 +98,7 @@ def _row(name: str, scores: np.ndarray, top: int, labels: list[str]) -> dict[str
     order = np.argsort(-scores, kind="stable")[:top]
     return {
         "input": name,
-        "top": [{"class": int(i), "label": labels[i], "score": float(scores[i])} for i in order],
+        "top": [{"class": int(i), "label": labels[i] if labels else "", "score": float(scores[i])} for i in order],
     }
 
 

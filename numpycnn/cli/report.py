@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.predict import read_labels
+from numpycnn.cli.labels import labels_of, preprocessing_of
 from numpycnn.cli.targets import resolve_model, sizes
 from numpycnn.models import Model
 
@@ -24,10 +24,16 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="The picture; without it a photograph that scikit-learn ships.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to list.")] = 5,
-    labels: Annotated[Path | None, typer.Option(help="A file with the name of a class on each line.")] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Names of the classes, one a line, or .json as Keras's; else of the run, or ImageNet's."),
+    ] = None,
     preprocessing: Annotated[
-        str, typer.Option(metavar="MODE", help="What the picture becomes: unit, raw, tf, torch or caffe.")
-    ] = "unit",
+        str | None,
+        typer.Option(
+            metavar="MODE", help="What the picture becomes: unit, raw, tf, torch or caffe; else as in the run."
+        ),
+    ] = None,
     input_shape: Annotated[
         str | None,
         typer.Option("--input", metavar="HxWxC", help="Another size of the input, where the model allows it."),
@@ -47,9 +53,9 @@ def report(
     if not out.absolute().parent.is_dir():
         raise Unusable(f"--out: there is no folder {out.parent}")
     model = resolve_model(target, classes, sizes("--input", input_shape))
-    model, picture, x = _fitted(model, target, image, preprocessing)
+    model, picture, x = _fitted(model, target, image, preprocessing_of(target, preprocessing))
     scores = model.outputs[0].shape
-    names = read_labels(labels, scores[0]) if labels is not None and len(scores) == 1 else ()
+    names = labels_of(target, labels, scores[0]).names if len(scores) == 1 else ()
     with usable(about=target):
         page = report_page(model, picture, x, labels=names, top=top)
     with usable(OSError):

@@ -33,6 +33,7 @@ NOT_OF_THE_RUN = {"out", "resume", "force", "memory", "dry_run", "as_json"}
 """Options that config.json does not hold."""
 
 OF_DATA = ("data", "data_folder", "download", "size", "channels", "resizing", "balance")
+"""Options that say what the examples are."""
 OF_THE_COMMAND = ("model", "classes", *OF_DATA)
 """What config.json holds beside the TrainingConfig: where model and data came from."""
 
@@ -64,7 +65,7 @@ def plan_of(options: dict[str, Any]) -> Plan:
     if about["balance"] and options["augment"] is None:
         raise Unusable("--balance fills classes up with augmented copies: say how with --augment")
     with usable(ValueError, TypeError):
-        data = _data(about, options["seed"])
+        data = data_of(about, options["seed"])
         config = _config(options, steps_of(len(data.train), options["batch"]))
         return Plan(_model(about, data, config), data, config, about)
 
@@ -80,11 +81,17 @@ def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
             raise Unusable(f"{path} was not written by numpycnn train: it does not say what was trained on what")
         about = {name: kept.pop(name) for name in OF_THE_COMMAND}
         config = TrainingConfig.from_dict(kept)
-        data = _data(about, config.seed)
+        data = data_of(about, config.seed)
         plan = Plan(_model(about, data, config), data, config, about)
     if set(given) - NOT_OF_THE_RUN:
         _check_same(plan, options, set(given) - NOT_OF_THE_RUN)
     return plan
+
+
+def given_options(context: typer.Context) -> list[str]:
+    """The options that were written on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def _check_same(plan: Plan, options: dict[str, Any], given: set[str]) -> None:
@@ -99,7 +106,8 @@ def _check_same(plan: Plan, options: dict[str, Any], given: set[str]) -> None:
         raise Unusable(f"a run is resumed as it was started: {what}")
 
 
-def _data(about, seed: int) -> Dataset:
+def data_of(about: dict[str, Any], seed: int) -> Dataset:
+    """The data set that the options OF_DATA name."""
     size = number_or_pair("--size", about["size"])
     with usable(ValueError, TypeError, OSError, ImportError, about=str(about["data"])):
         data = load_dataset(

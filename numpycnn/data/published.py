@@ -53,9 +53,14 @@ class Published:
         return [*(keras_datasets() / cache for cache in self.cache), *map(Path, self.packages)]
 
 
+def keras_home() -> Path:
+    """The folder in which Keras keeps what it fetches."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
 def keras_datasets() -> Path:
     """The folder in which Keras keeps data sets."""
-    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
+    return keras_home() / "datasets"
 
 
 def _idx_hashes(*hashes: str) -> dict[str, str]:

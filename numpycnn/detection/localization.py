@@ -77,7 +77,7 @@ def square_root_box_loss(y_true, y_pred):
 def square_root_box_loss_backward(dy, y_true, y_pred):
     """dcx' = 2 * dy * (cx' - cx),   dw' = dy * (sqrt(w') - sqrt(w)) / sqrt(w'),   0 where w' is not above 0
 
-    Returns: dy_pred, the shape and dtype of y_pred.
+    Returns: dy_pred, the shape of y_pred, the dtype that dy and y_pred have in common.
     """
     op = "square_root_box_loss_backward"
     steps, roots = _rooted(op, y_true, y_pred)

@@ -61,12 +61,13 @@ def keras_form(model: Model, name: str | None = None, dtype: str | None = None, 
         outputs = layers[node.layer](inputs[0] if len(inputs) == 1 else inputs)
         tensors.update(zip(node.outputs, outputs if isinstance(outputs, list | tuple) else [outputs], strict=True))
     inputs, outputs = ([tensors[t] for t in ends] for ends in (model.inputs, model.outputs))
+    whole_model = {"name": name or model.name, "trainable": model.trainable}  # Keras here leaves the layers as they are
     if isinstance(model, Sequential):
-        built = keras.Sequential([*inputs, *(layers[layer] for layer in model.layers)], name=name or model.name)
+        built = keras.Sequential([*inputs, *(layers[layer] for layer in model.layers)], **whole_model)
     else:
         single_input, single_output = model.single
         built = keras.Model(
-            inputs[0] if single_input else inputs, outputs[0] if single_output else outputs, name=name or model.name
+            inputs[0] if single_input else inputs, outputs[0] if single_output else outputs, **whole_model
         )
     weights = _paired_weights(model, layers)
     for path, variable in weights.items():

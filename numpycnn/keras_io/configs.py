@@ -59,6 +59,9 @@ class _Reader:
         model = self._model(class_name, described.get("config"), None, 0)
         for one in self.models:
             one.dtype = np.result_type(*self.dtypes) if self.dtypes else np.dtype(np.float32)
+        config = described["config"]
+        if isinstance(config, Mapping) and config.get("trainable") is False:
+            model.freeze()  # of models within, Keras too goes by what each of their layers says
         return model
 
     def _model(self, class_name: str, config, name: str | None, depth: int) -> Model:

@@ -27,7 +27,7 @@ def describe(model: Model, name: str | None = None) -> dict[str, Any]:
     if isinstance(model, Sequential):
         config = {
             "name": name,
-            "trainable": True,
+            "trainable": model.trainable,
             "layers": _chain(model),
             "build_input_shape": _batch(model.inputs[0]),
         }
@@ -58,7 +58,7 @@ class _Functional:
         starts, ends = ([list(self._end(tensor)) for tensor in tensors] for tensors in (model.inputs, model.outputs))
         return {
             "name": self.name,
-            "trainable": True,
+            "trainable": model.trainable,
             "layers": [*inputs, *map(self._layer, layers)],
             "input_layers": starts[0] if single_input else starts,
             "output_layers": ends[0] if single_output else ends,

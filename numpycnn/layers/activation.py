@@ -138,7 +138,8 @@ def activation_function(name: str | None, layer: str = "Activation") -> Function
 class ActivatedLayer(Layer):
     """A layer whose output goes through an activation: y = activation(forward(x)).
 
-    A subclass has the field `activation` and says `forward` and `backward` of what comes before it.
+    A subclass has the field `activation` and says `forward`, `input_gradients` and `weight_gradients` of what comes
+    before it.
     """
 
     activation: str | None
@@ -152,8 +153,7 @@ class ActivatedLayer(Layer):
 
     @property
     def keeps(self):
-        """The input for the gradient of the weights alone, which a layer that is not trained does without."""
-        return (*(["inputs"] if self.trainable else []), *(["output"] if self.function.reads == "output" else []))
+        return (*self.keeps_for_weights, *(["output"] if self.function.reads == "output" else []))
 
     def operations(self, *input_shapes):
         values = prod(self.output_shape(*input_shapes))

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from numpycnn.ops.arguments import fail
+from numpycnn.ops.arguments import fail, ieee
 from numpycnn.ops.windows import Reach
 
 Shape = tuple[int, ...]
@@ -50,11 +50,15 @@ class Kept(NamedTuple):
 
     Inputs and outputs that the layer does not declare in `keeps` are stand-ins: of the right shape and dtype, but
     zeros that take no memory.
+
+    input_gradients: whether the gradient by any of the inputs is asked for; no layer before the first that is trained
+        is asked, nor is that one for its own.
     """
 
     inputs: tuple[np.ndarray, ...]
     outputs: tuple[np.ndarray, ...]
     extra: Mapping[str, Any]
+    input_gradients: bool = True
 
     @property
     def input(self) -> np.ndarray:
@@ -66,7 +70,10 @@ class Kept(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """The gradients of a loss by a layer's inputs, in their order, and by its trainable weights, by name."""
+    """The gradients of a loss by a layer's inputs, in their order, and by its weights, by name.
+
+    What nobody asks for may be left out: all inputs, and the weights of a layer that is not trained.
+    """
 
     inputs: tuple[np.ndarray, ...]
     weights: dict[str, np.ndarray]
@@ -76,8 +83,9 @@ class Gradients(NamedTuple):
 class Layer:
     """The base of all layers. Two layers are the same only if they are the same object: that is how one is shared.
 
-    A subclass says `output_shape`, `forward` and `backward`; where it has them `weight_specs`, `macs`, and in `keeps`
-    what of "inputs" and "output" its backward reads. The names of its fields are Keras's.
+    A subclass says `output_shape`, `forward` and `backward`, the last at once or in two parts; where it has them
+    `weight_specs`, `macs`, and in `keeps` what of "inputs" and "output" its backward reads. The names of its fields are
+    Keras's.
     """
 
     name: str | None = None
@@ -143,8 +151,26 @@ class Layer:
         """`forward` in inference, written over the first input, which nobody else reads; None where it cannot be."""
         return None
 
+    @ieee
     def backward(self, weights: Weights, dy: np.ndarray, kept: Kept) -> Gradients:
+        """The gradients that are asked for; a layer that makes all of them of the same sums overrides this."""
+        return Gradients(
+            self.input_gradients(weights, dy, kept) if kept.input_gradients else (),
+            self.weight_gradients(weights, dy, kept) if self.trainable else {},
+        )
+
+    def input_gradients(self, weights: Weights, dy: np.ndarray, kept: Kept) -> tuple[np.ndarray, ...]:
+        """The part of `backward` that goes on to the layers before."""
         raise NotImplementedError
+
+    def weight_gradients(self, weights: Weights, dy: np.ndarray, kept: Kept) -> dict[str, np.ndarray]:
+        """The part of `backward` that stays here, which a frozen layer does without."""
+        raise NotImplementedError
+
+    @property
+    def keeps_for_weights(self) -> tuple[str, ...]:
+        """What `weight_gradients` alone reads, for `keeps`: the inputs, where they are made."""
+        return ("inputs",) if self.trainable else ()
 
     # What a model calls. Layers that are random, keep statistics or have several outputs override these.
 

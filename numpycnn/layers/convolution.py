@@ -4,10 +4,14 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar
 
+import numpy as np
+
 from numpycnn import ops
 from numpycnn.layers.activation import ActivatedLayer
-from numpycnn.layers.base import Gradients, Pair, Shape, WeightSpec, check_image
-from numpycnn.ops.arguments import fail, integer, pair
+from numpycnn.layers.base import Gradients, Kept, Pair, Shape, WeightSpec, check_image
+from numpycnn.ops.arguments import accumulator, fail, integer, pair
+from numpycnn.ops.correlation import correlate, correlate_to_input, correlate_to_kernel, sum_per_channel
+from numpycnn.ops.depthwise_passes import depthwise_to_input, depthwise_to_kernel
 from numpycnn.ops.windows import Window, sliding_window, transposed_window
 
 __all__ = ["Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D"]
@@ -55,14 +59,8 @@ class Convolution(ActivatedLayer):
     def with_bias(self, filters: int, **kernels: WeightSpec) -> dict[str, WeightSpec]:
         return {**kernels, "bias": WeightSpec((filters,), self.bias_initializer)} if self.use_bias else kernels
 
-    def gradients(self, dx, *dweights) -> Gradients:
-        """Name the gradients that the op's backward gives, bias last; without those of weights that are not trained."""
-        names = [*self.kernels, "bias"] if self.use_bias else self.kernels
-        return Gradients((dx,), dict(zip(names, dweights, strict=False)) if self.trainable else {})
-
-    @property
-    def kernels(self) -> list[str]:
-        return ["kernel"]
+    def with_dbias(self, dy, **dkernels) -> dict[str, np.ndarray]:
+        return {**dkernels, "bias": sum_per_channel(dy)} if self.use_bias else dkernels
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +97,12 @@ class Conv2D(Convolution):
     def forward(self, weights, x):
         return ops.conv2d(x, weights["kernel"], weights.get("bias"), **self.sliding, groups=self.groups)
 
-    def backward(self, weights, dy, kept):
-        return self.gradients(
-            *ops.conv2d_backward(dy, kept.input, weights["kernel"], **self.sliding, groups=self.groups)
-        )
+    def input_gradients(self, weights, dy, kept):
+        return (correlate_to_input(dy, weights["kernel"], self.window(kept.input.shape[1:]), self.groups),)
+
+    def weight_gradients(self, weights, dy, kept):
+        x, shape = kept.input, weights["kernel"].shape
+        return self.with_dbias(dy, kernel=correlate_to_kernel(dy, x, shape, self.window(x.shape[1:]), self.groups))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +137,12 @@ class DepthwiseConv2D(Convolution):
     def forward(self, weights, x):
         return ops.depthwise_conv2d(x, weights["kernel"], weights.get("bias"), **self.sliding)
 
-    def backward(self, weights, dy, kept):
-        return self.gradients(*ops.depthwise_conv2d_backward(dy, kept.input, weights["kernel"], **self.sliding))
+    def input_gradients(self, weights, dy, kept):
+        return (depthwise_to_input(dy, kept.input, weights["kernel"], self.window(kept.input.shape[1:])),)
+
+    def weight_gradients(self, weights, dy, kept):
+        window = self.window(kept.input.shape[1:])
+        return self.with_dbias(dy, kernel=depthwise_to_kernel(dy, kept.input, weights["kernel"], window))
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,21 +177,38 @@ class SeparableConv2D(Convolution):
         )
 
     @property
-    def kernels(self):
-        return ["depthwise_kernel", "pointwise_kernel"]
+    def halves(self) -> "tuple[DepthwiseConv2D, Conv2D]":
+        """The depthwise convolution, and the 1x1 convolution that mixes the channels."""
+        given = {"depth_multiplier": self.depth_multiplier, "trainable": self.trainable}
+        first = DepthwiseConv2D(self.kernel_size, **self.sliding, use_bias=False, **given)
+        return first, Conv2D(self.filters, 1, use_bias=self.use_bias, trainable=self.trainable)
 
     def macs(self, shape):
         height, width, _ = self.output_shape(shape)
         specs = self.weight_specs(shape)
-        return height * width * sum(prod(specs[name].shape) for name in self.kernels)
+        return height * width * sum(prod(specs[name].shape) for name in ("depthwise_kernel", "pointwise_kernel"))
 
     def forward(self, weights, x):
-        depthwise, pointwise = (weights[name] for name in self.kernels)
-        return ops.separable_conv2d(x, depthwise, pointwise, weights.get("bias"), **self.sliding)
+        kernels = weights["depthwise_kernel"], weights["pointwise_kernel"]
+        return ops.separable_conv2d(x, *kernels, weights.get("bias"), **self.sliding)
 
     def backward(self, weights, dy, kept):
-        depthwise, pointwise = (weights[name] for name in self.kernels)
-        return self.gradients(*ops.separable_conv2d_backward(dy, kept.input, depthwise, pointwise, **self.sliding))
+        """Back through both halves; what is between them is computed again, for the gradients of the kernels alone."""
+        (first, second), dtype = self.halves, accumulator(dy.dtype)
+        x, wide, depthwise, pointwise = (
+            array.astype(dtype, copy=False)
+            for array in (kept.input, dy, weights["depthwise_kernel"], weights["pointwise_kernel"])
+        )
+        between = np.broadcast_to(np.zeros((), dtype), (len(x), *first.output_shape(x.shape[1:])))
+        if self.trainable:
+            between = first.forward({"kernel": depthwise}, x)
+        after = second.backward({"kernel": pointwise}, wide, Kept((between,), (), {}))
+        (dbetween,) = after.inputs
+        before = first.backward({"kernel": depthwise}, dbetween, Kept((x,), (), {}, kept.input_gradients))
+        found = {"depthwise_" + name: d for name, d in before.weights.items()}
+        found |= {"bias" if name == "bias" else "pointwise_" + name: d for name, d in after.weights.items()}
+        narrow = {name: d.astype(dy.dtype, copy=False) for name, d in found.items()}
+        return Gradients(tuple(dx.astype(dy.dtype, copy=False) for dx in before.inputs), narrow)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,5 +256,9 @@ class Conv2DTranspose(Convolution):
     def forward(self, weights, x):
         return ops.conv2d_transpose(x, weights["kernel"], weights.get("bias"), **self.sliding)
 
-    def backward(self, weights, dy, kept):
-        return self.gradients(*ops.conv2d_transpose_backward(dy, kept.input, weights["kernel"], **self.sliding))
+    def input_gradients(self, weights, dy, kept):
+        return (correlate(dy, weights["kernel"], None, self.window(kept.input.shape[1:]), 1),)
+
+    def weight_gradients(self, weights, dy, kept):
+        x, shape = kept.input, weights["kernel"].shape
+        return self.with_dbias(dy, kernel=correlate_to_kernel(x, dy, shape, self.window(x.shape[1:]), 1))

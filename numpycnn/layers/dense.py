@@ -11,7 +11,7 @@ from numpycnn.layers.activation import ActivatedLayer
 from numpycnn.layers.base import Gradients, Layer, Shape, WeightSpec
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import fail, integer
-from numpycnn.ops.dense import permuted, reshaped
+from numpycnn.ops.dense import dense_to_bias, dense_to_input, dense_to_kernel, permuted, reshaped
 
 __all__ = ["Dense", "Flatten", "Permute", "RadialBasis", "Reshape"]
 
@@ -41,10 +41,12 @@ class Dense(ActivatedLayer):
     def forward(self, weights, x):
         return ops.dense(x, weights["kernel"], weights.get("bias"))
 
-    def backward(self, weights, dy, kept):
-        dx, dkernel, dbias = ops.dense_backward(dy, kept.input, weights["kernel"])
-        found = {"kernel": dkernel, "bias": dbias} if self.use_bias else {"kernel": dkernel}
-        return Gradients((dx,), found if self.trainable else {})
+    def input_gradients(self, weights, dy, kept):
+        return (dense_to_input(dy, weights["kernel"]),)
+
+    def weight_gradients(self, weights, dy, kept):
+        dkernel = {"kernel": dense_to_kernel(dy, kept.input)}
+        return {**dkernel, "bias": dense_to_bias(dy)} if self.use_bias else dkernel
 
 
 @dataclass(frozen=True, eq=False)

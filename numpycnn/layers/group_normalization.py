@@ -103,12 +103,13 @@ class StandardizedConv2D(Conv2D):
     def forward(self, weights, x):
         return super().forward(self._standardized(weights), x)
 
-    def backward(self, weights, dy, kept):
-        found = super().backward(self._standardized(weights), dy, kept)
-        if not self.trainable:
-            return found
-        dkernel = ops.weight_standardization_backward(found.weights["kernel"], weights["kernel"], epsilon=self.epsilon)
-        return Gradients(found.inputs, {**found.weights, "kernel": dkernel})
+    def input_gradients(self, weights, dy, kept):
+        return super().input_gradients(self._standardized(weights), dy, kept)
+
+    def weight_gradients(self, weights, dy, kept):
+        found = super().weight_gradients(weights, dy, kept)  # of a convolution, for which the kernel is not needed
+        dkernel = ops.weight_standardization_backward(found["kernel"], weights["kernel"], epsilon=self.epsilon)
+        return {**found, "kernel": dkernel}
 
     def _standardized(self, weights):
         return {**weights, "kernel": ops.weight_standardization(weights["kernel"], epsilon=self.epsilon)}
@@ -119,6 +120,8 @@ class StandardizedConv2D(Conv2D):
 
     def gradient_scales(self, weights, dy, kept):
         found = self._plain.gradient_scales(self._sizes(weights), dy, kept)
+        if not self.trainable:
+            return found
         kernel, dkernel = weights["kernel"][None], found.weights["kernel"][None]
         (dkernel,) = self._within_filters.gradient_scales({}, dkernel, Kept((kernel,), (kernel,), {})).inputs
         longer = prod(kernel.shape[:-1]) / max(1, dy.size // self.filters)  # sums over weights than over pixels

@@ -10,6 +10,7 @@ from numpycnn import ops
 from numpycnn.layers.base import Gradients, Layer, Shape, Step, WeightSpec, absolute, check_image
 from numpycnn.layers.single_op import Op, SingleOp
 from numpycnn.ops.arguments import axis_index, fail, ieee
+from numpycnn.ops.normalization import inverse_deviation, scaled_back, sums_backward
 from numpycnn.ops.scalars import real
 
 __all__ = ["BatchNormalization", "LayerNormalization", "LocalResponseNormalization"]
@@ -40,8 +41,11 @@ class Normalizing(Layer):
         return {"gamma": weights.get("gamma"), "beta": weights.get("beta"), "epsilon": self.epsilon}
 
     def gradients(self, dx, dgamma, dbeta) -> Gradients:
+        return Gradients((dx,), self.of_learnt(dgamma, dbeta))
+
+    def of_learnt(self, dgamma, dbeta) -> dict[str, np.ndarray]:
         found = {"gamma": dgamma, "beta": dbeta}
-        return Gradients((dx,), {name: found[name] for name in self.learnt_specs(()) if self.trainable})
+        return {name: found[name] for name in self.learnt_specs(())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +74,7 @@ class BatchNormalization(Normalizing):
     @property
     def keeps(self):
         """Where it is not trained, it has moving statistics, and dx follows from dy alone."""
-        return ("inputs",) if self.trainable else ()
+        return self.keeps_for_weights
 
     def output_shape(self, shape):
         if self.axis not in (-1, len(shape)) or not shape:
@@ -121,12 +125,22 @@ class BatchNormalization(Normalizing):
         return Step((y,), batch, updates)
 
     def backward(self, weights, dy, kept):
-        if kept.extra:
-            gradients = ops.batch_normalization_train_backward(dy, kept.input, **self.learnt(weights), **kept.extra)
-            return self.gradients(*gradients)
-        moving = weights["moving_mean"], weights["moving_variance"]
-        dx, _, _, dgamma, dbeta = ops.batch_normalization_backward(dy, kept.input, *moving, **self.learnt(weights))
-        return self.gradients(dx, dgamma, dbeta)
+        if not (kept.extra and kept.input_gradients):
+            return super().backward(weights, dy, kept)
+        gradients = ops.batch_normalization_train_backward(dy, kept.input, **self.learnt(weights), **kept.extra)
+        return self.gradients(*gradients)
+
+    def input_gradients(self, weights, dy, kept):
+        """In inference; in training dx is made of the gradients of gamma and beta."""
+        return (scaled_back(dy, self._inverse(weights["moving_variance"]) * weights.get("gamma", 1)),)
+
+    def weight_gradients(self, weights, dy, kept):
+        mean, variance = kept.extra.values() if kept.extra else (weights["moving_mean"], weights["moving_variance"])
+        sums = sums_backward(dy, kept.input, mean, self._inverse(variance))
+        return self.of_learnt(*(total.astype(dy.dtype, copy=False) for total in sums))
+
+    def _inverse(self, variance):
+        return inverse_deviation(variance, self.epsilon)
 
     def extra_bytes(self, *input_shapes, batch_size, itemsize, variable_size):
         return 2 * variable_size * input_shapes[0][-1] if self.trainable else 0

@@ -130,7 +130,7 @@ class LayerScale(Layer):
     init_values: what every factor starts from.   projection_dim: how many channels there are.
     """
 
-    work, keeps = "normalization", ("inputs",)
+    work = "normalization"
 
     init_values: float
     projection_dim: int
@@ -150,9 +150,16 @@ class LayerScale(Layer):
     def forward(self, weights, x):
         return ops.multiply(x, self._laid(weights["gamma"], x))
 
-    def backward(self, weights, dy, kept):
-        dx, dgamma = ops.multiply_backward(dy, kept.input, self._laid(weights["gamma"], kept.input))
-        return Gradients((dx,), {"gamma": dgamma.reshape(-1)})
+    @property
+    def keeps(self):
+        return self.keeps_for_weights
+
+    def input_gradients(self, weights, dy, kept):
+        return (ops.multiply(dy, self._laid(weights["gamma"], dy)),)
+
+    def weight_gradients(self, weights, dy, kept):
+        _, dgamma = ops.multiply_backward(dy, kept.input, self._laid(weights["gamma"], dy))
+        return {"gamma": dgamma.reshape(-1)}
 
     def gradient_scales(self, weights, dy, kept):
         return self.backward(absolute(weights), np.abs(dy), kept._replace(inputs=(np.abs(kept.input),)))

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from numpycnn.layers.base import InputLayer, Layer, Node, Tensor
+from numpycnn.layers.base import InputLayer, Layer
 from numpycnn.models.graph import Graph
 from numpycnn.models.nesting import flat_graph
+from numpycnn.models.topology import with_other_layers
 from numpycnn.ops.arguments import fail
 
 __all__ = ["frozen"]
@@ -34,11 +35,7 @@ def frozen(graph: Graph, until: str) -> Graph:
 
 def with_layers(flat: Graph, others: dict[Layer, Layer]) -> Graph:
     """The same graph with other layers in the place of some."""
-    tensors: dict[Tensor, Tensor] = {tensor: tensor for tensor in flat.inputs}
-    nodes = []
-    for node in flat.nodes:
-        nodes.append(Node(others.get(node.layer, node.layer), tuple(tensors[t] for t in node.inputs)))
-        tensors.update(zip(node.outputs, nodes[-1].outputs, strict=True))
+    nodes, tensors = with_other_layers(flat.nodes, flat.inputs, others)
     changed = Graph(flat.inputs, [tensors[tensor] for tensor in flat.outputs], name=flat.name)
     names = {others.get(layer, layer): name for layer, name in flat.names.items()}
     inputs = [layer for layer in flat.layers if isinstance(layer, InputLayer)]

@@ -1,33 +1,43 @@
 """Graphs of layers: how symbolic tensors become an order of work, forward and backward, for any given weights."""
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from numpycnn.layers.base import Gradients, InputLayer, Kept, Layer, Node, Shape, Step, Tensor, filled, stand_in
-from numpycnn.models.topology import sorted_nodes, unique_names
+from numpycnn.models.topology import sorted_nodes, unique_names, with_other_layers
+from numpycnn.ops.arguments import fail
 
 __all__ = ["Graph"]
 
 
 class Record(NamedTuple):
-    """One node of a forward run with what was kept for its backward."""
+    """One node of a forward run with what was kept for its backward, and which of its inputs' gradients are wanted."""
 
     node: Node
     kept: Kept
+    wanted: Sequence[bool]
 
 
 class Graph(Layer):
     """A directed acyclic graph of layers between symbolic inputs and outputs, itself a layer without numbers.
+
+    trainable: False freezes every layer within, as Keras does where it is set on a model: copies with trainable=False
+    stand in their place. Afterwards it says whether any layer is trained.
 
     `nodes` are its uses of layers in an order in which they can run, `layers` the layers in Keras's order with the
     input layers, each once, `names` their names. Weights come in by path, "conv1/kernel", or from a graph within,
     "inner/conv1/kernel".
     """
 
-    def __init__(self, inputs, outputs, *, name: str | None = None, names: dict[Layer, str] | None = None):
+    def __init__(
+        self, inputs, outputs, *, name: str | None = None, names: dict[Layer, str] | None = None, trainable: bool = True
+    ):
         super().__init__(name=name)
         self.single = isinstance(inputs, Tensor), isinstance(outputs, Tensor)
         self.inputs: tuple[Tensor, ...] = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
@@ -35,12 +45,35 @@ class Graph(Layer):
         nodes, entries = sorted_nodes(self.inputs, self.outputs), {tensor.node for tensor in self.inputs}
         shown = (n.layer for n in nodes if n not in entries or isinstance(n.layer, InputLayer))
         layers = list(dict.fromkeys(shown))
+        self.replaced: frozenset[Layer] = frozenset()
+        _check_frozen_within(layers)
         self.lay_out([node for node in nodes if node not in entries], layers, names or unique_names(layers))
+        if not trainable:
+            self.freeze()
 
     def lay_out(self, nodes: list[Node], layers: list[Layer], names: dict[Layer, str]) -> None:
         """Fix the order of the nodes and of the layers, and the layers' names."""
         self.nodes, self.layers, self.names = nodes, layers, names
         self._last_reads = _last_reads(nodes, self.outputs)
+        trained = any(layer.trainable for layer in layers if not isinstance(layer, InputLayer))
+        object.__setattr__(self, "trainable", trained)
+
+    def freeze(self) -> None:
+        """Put frozen copies in the place of all layers."""
+        frozen = {layer: _frozen(layer) for layer in self.layers if not isinstance(layer, InputLayer)}
+        nodes, tensors = with_other_layers(self.nodes, self.inputs, frozen)
+        self.outputs = tuple(tensors[tensor] for tensor in self.outputs)
+        self.replaced |= frozenset(frozen)
+        names = {frozen.get(layer, layer): name for layer, name in self.names.items()}
+        self.lay_out(nodes, [frozen.get(layer, layer) for layer in self.layers], names)
+
+    def __setattr__(self, name, value):
+        if name == "trainable":
+            raise AttributeError(
+                "Model: trainable is said when a model is made, Model(..., trainable=False); for a model that is there,"
+                " trained_from(model, start) gives a copy of which the layers from start on are trained."
+            )
+        super().__setattr__(name, value)
 
     @property
     def node_names(self) -> dict[Node, str]:
@@ -108,10 +141,10 @@ class Graph(Layer):
                 return
             kept_inputs = arrays if "inputs" in keeps else tuple(map(stand_in, arrays))
             kept_outputs = step.outputs if "output" in keeps else tuple(map(stand_in, step.outputs))
-            tape.append(Record(node, Kept(kept_inputs, kept_outputs, step.extra)))
+            tape.append(Record(node, Kept(kept_inputs, kept_outputs, step.extra, any(asks(node))), asks(node)))
 
         def asks(node):
-            """What a graph within is asked for."""
+            """The gradients of which of its inputs a node is asked for."""
             return [tensor in tensors for tensor in node.inputs]
 
         outputs = self.run(weights, inputs, training=training, rng=rng, visit=keep, asks=asks)
@@ -123,7 +156,7 @@ class Graph(Layer):
         flowing: dict[Tensor, np.ndarray] = {}
         for tensor, dy in zip(self.outputs, dys, strict=True):
             _add(flowing, tensor, dy)
-        for node, own in reversed(kept.extra["tape"]):
+        for node, own, wanted in reversed(kept.extra["tape"]):
             if not any(tensor in flowing for tensor in node.outputs):
                 continue
             name = self.names[node.layer]
@@ -131,10 +164,12 @@ class Graph(Layer):
                 flowing.pop(t) if t in flowing else stand_in(y) for t, y in zip(node.outputs, own.outputs, strict=True)
             ]
             found = node.layer.call_backward(own_weights.get(name, {}), dys, own)
-            for tensor, dx in zip(node.inputs, found.inputs, strict=True):
+            for tensor, dx in compress(zip(node.inputs, found.inputs, strict=bool(found.inputs)), wanted):
                 _add(flowing, tensor, dx)
             for key, gradient in found.weights.items():
                 _add(dweights, f"{name}/{key}", gradient)
+        if not kept.input_gradients:
+            return Gradients((), dweights)
         ends = zip(self.inputs, kept.extra["inputs"], strict=True)
         return Gradients(tuple(flowing[t] if t in flowing else np.zeros_like(x) for t, x in ends), dweights)
 
@@ -207,6 +242,24 @@ class Graph(Layer):
         for node in self.nodes:
             first.setdefault(node.layer, tuple(shapes[tensor] for tensor in node.inputs))
         return first
+
+
+def _frozen(layer: Layer) -> Layer:
+    if not isinstance(layer, Graph):
+        return replace(layer, trainable=False)
+    other = copy.copy(layer)
+    other.freeze()
+    return other
+
+
+def _check_frozen_within(layers: Sequence[Layer]) -> None:
+    """Fail where a layer of a graph within that was frozen is used beside it too: it cannot be both."""
+    within = [layer for layer in layers if isinstance(layer, Graph)]
+    used = {*layers, *(layer for graph in within for layer in graph.layers)}
+    for graph in within:
+        if both := graph.replaced & used:
+            name = min(layer.name or layer.keras_class for layer in both)
+            fail("Model", f"a layer of a frozen model must not be used outside it too; {name} is", model=graph.name)
 
 
 def _by_layer(weights) -> dict[str, dict[str, np.ndarray]]:

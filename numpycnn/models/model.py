@@ -28,6 +28,7 @@ class Model(Graph):
         dtype: of the weights and of the arithmetic; arrays that come in are cast to it, as Keras does.
         seed: of the generator that draws the weights when they are first needed, and of dropout.
         names: by layer, where they are to be called otherwise than they call themselves.
+        trainable: False freezes all layers within, those of models within too: copies stand in their place.
 
     Raises: ValueError where the outputs do not follow from the inputs, or two layers share a name.
 
@@ -38,12 +39,27 @@ class Model(Graph):
     (2, 10)
     """
 
-    def __init__(self, inputs, outputs, *, name: str | None = None, dtype="float32", seed: int = 0, names=None):
-        super().__init__(inputs, outputs, name=name, names=names)
+    def __init__(
+        self,
+        inputs,
+        outputs,
+        *,
+        name: str | None = None,
+        dtype="float32",
+        seed: int = 0,
+        names=None,
+        trainable: bool = True,
+    ):
         self.dtype, self.seed = np.dtype(dtype), seed
         self._variables: dict[str, Variable] | None = None
         self._kept: Kept | None = None
         self._rng = np.random.default_rng(seed)
+        super().__init__(inputs, outputs, name=name, names=names, trainable=trainable)
+
+    def freeze(self) -> None:
+        super().freeze()
+        if self._variables is not None:
+            self._variables = {path: Variable(path, v.value, False) for path, v in self._variables.items()}
 
     # Weights
 
@@ -220,7 +236,7 @@ class Model(Graph):
         step = self.call(self.values(), self.arrays(x), training=training, rng=rng, wanted=wanted)
         for path, value in step.updates.items():
             self.variables[path].assign(value)
-        self._kept = Kept((), (), {**step.extra, "input_gradients": input_gradients})
+        self._kept = Kept((), (), step.extra, input_gradients)
         return self._given_back(step.outputs)
 
     def backward(self, dy) -> Gradients:
@@ -243,7 +259,7 @@ class Model(Graph):
                 gradient = found.weights.get(path, np.zeros_like(variable.value))
                 first = first_paths.setdefault(variable, path)
                 weights[first] = weights[first] + gradient if first in weights else gradient
-        return Gradients(found.inputs if self._kept.extra["input_gradients"] else (), weights)
+        return Gradients(found.inputs, weights)
 
     def get_layer(self, name: str) -> Layer:
         """The layer of this name; ValueError where there is none."""
@@ -325,7 +341,7 @@ class Sequential(Model):
     (2, 10)
     """
 
-    def __init__(self, layers, *, input_shape: Shape | None = None, name=None, dtype="float32", seed=0):
+    def __init__(self, layers, *, input_shape: Shape | None = None, name=None, dtype="float32", seed=0, trainable=True):
         layers = list(layers)
         if layers and isinstance(layers[0], Tensor):
             start = layers.pop(0)
@@ -336,8 +352,8 @@ class Sequential(Model):
         tensor = start
         for layer in layers:
             tensor = layer(tensor)
-        super().__init__(start, tensor, name=name, dtype=dtype, seed=seed)
-        self.layers = layers
+        super().__init__(start, tensor, name=name, dtype=dtype, seed=seed, trainable=trainable)
+        self.layers = [node.layer for node in self.nodes]
 
     @property
     def keras_class(self):

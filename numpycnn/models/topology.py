@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from numpycnn.layers.base import InputLayer, Layer, Node, Tensor
 
@@ -27,6 +27,16 @@ def sorted_nodes(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[No
         if tensor.node not in node_depth:
             raise ValueError(f"Model: input {_label(tensor)} does not lead to any output.")
     return sorted(finished, key=lambda node: (-node_depth[node], met[node.layer]))
+
+
+def with_other_layers(nodes: Iterable[Node], inputs: Sequence[Tensor], others: Mapping[Layer, Layer]):
+    """The nodes from the same inputs on, with other layers in the place of some; and what became of each tensor."""
+    tensors: dict[Tensor, Tensor] = {tensor: tensor for tensor in inputs}
+    made: list[Node] = []
+    for node in nodes:
+        made.append(Node(others.get(node.layer, node.layer), tuple(tensors[tensor] for tensor in node.inputs)))
+        tensors.update(zip(node.outputs, made[-1].outputs, strict=True))
+    return made, tensors
 
 
 def _walk(inputs, outputs) -> tuple[list[Node], dict[Layer, int]]:

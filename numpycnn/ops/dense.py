@@ -61,11 +61,7 @@ def dense_backward(dy, x, kernel):
     dy, x, kernel = present("dense_backward", dy=dy, x=x, kernel=kernel)
     _check_features("dense_backward", x, kernel)
     check_shape("dense_backward", (*x.shape[:-1], kernel.shape[1]), "the shape of the output", dy=dy)
-    (features, units), rows = kernel.shape, math.prod(x.shape[:-1])
-    wide = widened(dy).reshape(rows, units)
-    dx = (wide @ widened(kernel).T).reshape(x.shape)
-    dkernel = widened(x).reshape(rows, features).T @ wide
-    return tuple(np.asarray(gradient, x.dtype) for gradient in (dx, dkernel, wide.sum(axis=0)))
+    return dense_to_input(dy, kernel), dense_to_kernel(dy, x), dense_to_bias(dy)
 
 
 @ieee
@@ -194,6 +190,26 @@ def _check_features(op, x, kernel) -> None:
     if x.ndim == 0 or x.shape[-1] != kernel.shape[0]:
         features = x.shape[-1] if x.ndim else "none"
         fail(op, f"x features ({features}) must equal kernel.shape[0] ({kernel.shape[0]})", x=x, kernel=kernel)
+
+
+# The gradients of dense one at a time, over already checked arguments.
+
+
+def dense_to_input(dy, kernel) -> np.ndarray:
+    return np.asarray((_rows(dy) @ widened(kernel).T).reshape(*dy.shape[:-1], len(kernel)), dy.dtype)
+
+
+def dense_to_kernel(dy, x) -> np.ndarray:
+    return np.asarray(_rows(x).T @ _rows(dy), x.dtype)
+
+
+def dense_to_bias(dy) -> np.ndarray:
+    return np.asarray(_rows(dy).sum(axis=0), dy.dtype)
+
+
+def _rows(array) -> np.ndarray:
+    """Every vector along the last axis as a row."""
+    return widened(array).reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
 def differences(x, kernel) -> Iterator[tuple[slice, slice, slice, np.ndarray]]:

@@ -70,11 +70,8 @@ def batch_normalization_backward(dy, x, mean, variance, *, gamma=None, beta=None
     check_shape(op, x.shape, "the shape of the output", dy=dy)
     inverse = inverse_deviation(variance, epsilon)
     slope = inverse if gamma is None else inverse * gamma
-    dgamma, dbeta = _sums_backward(dy, x, mean, inverse)
-    by = Channelwise(x.shape, x.dtype)
-    rows, along = by.rows(dy), by.along(slope)
-    dx = by.made(lambda piece, out: np.multiply(rows(piece), along, out=out), x.shape, x.dtype)
-    gradients = dx, -slope * dbeta, -0.5 * slope * inverse * dgamma, dgamma, dbeta
+    dgamma, dbeta = sums_backward(dy, x, mean, inverse)
+    gradients = scaled_back(dy, slope), -slope * dbeta, -0.5 * slope * inverse * dgamma, dgamma, dbeta
     return tuple(d.astype(x.dtype, copy=False) for d in gradients)
 
 
@@ -132,7 +129,7 @@ def batch_normalization_train_backward(dy, x, *, gamma=None, beta=None, epsilon=
         own = _statistics(x, mean)
         mean, variance = own[0] if mean is None else mean, own[1] if variance is None else variance
     inverse = inverse_deviation(variance, epsilon)
-    dgamma, dbeta = _sums_backward(dy, x, mean, inverse)
+    dgamma, dbeta = sums_backward(dy, x, mean, inverse)
     dx = _through_statistics(dy, x, mean, inverse, gamma, dgamma, dbeta)
     return dx, dgamma.astype(x.dtype, copy=False), dbeta.astype(x.dtype, copy=False)
 
@@ -189,7 +186,14 @@ def _statistics(x, mean=None) -> tuple[np.ndarray, np.ndarray]:
     return mean, total / count
 
 
-def _sums_backward(dy, x, mean, inverse) -> tuple[np.ndarray, np.ndarray]:
+def scaled_back(dy, slope) -> np.ndarray:
+    """dx of batch normalization in inference: dy * slope"""
+    by = Channelwise(dy.shape, dy.dtype)
+    rows, along = by.rows(dy), by.along(slope)
+    return by.made(lambda piece, out: np.multiply(rows(piece), along, out=out), dy.shape, dy.dtype)
+
+
+def sums_backward(dy, x, mean, inverse) -> tuple[np.ndarray, np.ndarray]:
     """dgamma and dbeta: the sums of dy * (x - mean) * inverse and of dy."""
     by = Channelwise(x.shape, x.dtype)
     rows, dy_rows, mean = by.rows(x), by.rows(dy), by.along(mean)

@@ -1,9 +1,9 @@
 """The gradient of a maximum: each output gives all of it to its largest pixel, the first of them in row order.
 
 The definition asks every tap of a window in turn (`by_taps`). There are two faster ways (`way_back`). Where windows
-lie side by side, whole rows of pixels are compared with their outputs (`by_tiles`). Else `by_places` finds the places of
-the maxima as the forward finds the maxima, down the rows and then across the columns: of every column of a window the
-first of its largest pixels, then of the columns with the window's largest that whose row comes first. The gradient goes
+lie side by side, whole rows of pixels are compared with their outputs (`by_tiles`). Else `by_places` finds the places
+of the maxima as the forward finds the maxima, down the rows and then across the columns: of every column of a window
+the first of its largest pixels, then of the columns with the window's largest that whose row comes first. The gradient goes
 back across the columns and up the rows, kh + kw steps in place of kh * kw. A place is a small integer, and to choose by
 it is one product, of the bits of numbers with 0 or 1: 20 times as fast as np.where where places are at random.
 """

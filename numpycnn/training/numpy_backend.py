@@ -46,9 +46,11 @@ def train_step(
     Returns: the new state, the loss before the step with its parts, and the outputs.
     """
     model, objective = problem.logits, problem.objective
-    step = model.call(state.weights, model.arrays(x), training=True, rng=rng, wanted=[False])
+    step = model.call(state.weights, model.arrays(x), training=True, rng=rng, wanted=[False] * len(model.inputs))
     total = objective(ys, step.outputs, state.weights)
-    gradients = model.call_backward(state.weights, total.gradients, Kept((), (), step.extra)).weights
+    gradients = model.call_backward(
+        state.weights, total.gradients, Kept((), (), step.extra, input_gradients=False)
+    ).weights
     paths = trained_paths(problem)
     before = [state.weights[path] for path in paths]
     slopes = [gradients.get(p, np.zeros_like(w)) + objective.decay(p, w) for p, w in zip(paths, before, strict=True)]

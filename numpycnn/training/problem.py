@@ -44,6 +44,8 @@ class Problem:
         if str(model.dtype) != config.dtype:
             rule = f"the model must be of the dtype of the precision {config.precision}: model.astype({config.dtype!r})"
             fail("train", rule, model=str(model.dtype))
+        if not model.trainable_weights:
+            fail("train", "there must be a layer with weights that is not frozen", model=model.name)
         if not len(data.train):
             fail("train", f"{data.name} must have at least one example to train on")
         shape = model.inputs[0].shape
