@@ -23,6 +23,7 @@ BLOCK_BYTES.
 from math import gcd, prod
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.scratch import scratch
@@ -326,10 +327,21 @@ def _columns(x, window, block) -> np.ndarray:
     """The block's windows as rows: (images*rows*columns, kh*kw*C); no copy where a window is a pixel."""
     windows, dtype = window_view(x, window, block), accumulator(x.dtype)
     if not windows.flags.c_contiguous or windows.dtype != dtype:
-        copy = scratch("columns", windows.shape, dtype)
-        copy[...] = windows
-        windows = copy
+        windows = _copied(windows, scratch("columns", windows.shape, dtype))
     return windows.reshape(prod(windows.shape[:3]), prod(windows.shape[3:]))
+
+
+def _copied(windows, copy) -> np.ndarray:
+    """The windows in another place; a row of taps that lie side by side goes as one item, which is twice as fast."""
+    *around, taps, channels = windows.shape
+    step = windows.itemsize
+    if windows.dtype == copy.dtype and windows.strides[4:] == (channels * step, step) and windows.size:
+        row = np.dtype((np.void, taps * channels * step))
+        rows = as_strided(windows, (*around, taps * channels), (*windows.strides[:4], step))
+        copy.reshape(rows.shape).view(row)[...] = rows.view(row)
+    else:
+        copy[...] = windows
+    return copy
 
 
 def _column_blocks(window, x, least: int = 1):
