@@ -181,15 +181,20 @@ def precision_recall(recall, precision, *, title: str = "", path=None) -> "Figur
     return _saved(figure, path)
 
 
-def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", path=None) -> "Figure":
+def curves(x, named: dict, *, xlabel: str = "", ylabel: str = "", turn: float | None = None, path=None) -> "Figure":
     """Lines over one x, each by its name.
 
-    Args: x: (n,); named: (n,) values by name; path: as in `feature_maps`.   Returns: the figure.
+    Args: x: (n,); named: (n,) values by name; turn: an x at which something changes, as a dotted line; path: as in
+        `feature_maps`.
+
+    Returns: the figure.
     """
     figure = new_figure("curves", figsize=(5, 3.4))
     axis = figure.subplots()
     for name, values in named.items():
         axis.plot(x, values, label=name)
+    if turn is not None:
+        axis.axvline(turn, color="gray", linewidth=0.8, linestyle=":")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.legend(fontsize=8)
     return _saved(figure, path)

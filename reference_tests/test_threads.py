@@ -4,12 +4,14 @@ import os
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from numpycnn import ops
-from numpycnn.ops import threads
+from numpycnn.ops import conv2d, conv2d_backward, threads
+from numpycnn.ops.scratch import KEPT_BYTES, scratch
 
 HUGE = 2**40
 
@@ -171,3 +173,29 @@ def test_a_pooling_takes_its_output_and_four_megabytes(size, hands):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < result.nbytes + 4e6
+
+
+def test_convolutions_in_threads_of_ones_own_do_not_meet():
+    """What an op keeps from call to call (ops/scratch.py) is kept by each thread, and no result lies in it."""
+    rng = np.random.default_rng(9)
+    kernel = rng.integers(-4, 5, (3, 3, 16, 24)).astype(np.float32)
+    images = rng.integers(-4, 5, (8, 2, 40, 41, 16)).astype(np.float32)
+
+    def both(x):
+        y = conv2d(x, kernel, padding="same")
+        return y, *conv2d_backward(y, x, kernel, padding="same")
+
+    alone = [[a.copy() for a in both(x)] for x in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(both, images))
+    for found, expected in zip(together, alone, strict=True):
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_only_so_much_is_kept():
+    def shared(size):
+        return np.shares_memory(scratch("test", (size,), np.uint8), scratch("test", (size - 1,), np.uint8))
+
+    assert shared(KEPT_BYTES)
+    assert not shared(KEPT_BYTES + 2)

@@ -1,11 +1,12 @@
 """Transfer learning: heads exchanged, layers frozen by index, name and block, and batch norm that stays frozen."""
 
+import keras
 import numpy as np
 import pytest
 
+from numpycnn.keras_io import from_keras
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Input
 from numpycnn.models import Model, lenet5, trained_from, with_new_head
-from reference_tests.library.command_line import figures, refused
 
 
 def base(nested=False):
@@ -121,33 +122,15 @@ def test_a_trained_head_alone_changes_nothing_else():
     assert same == [True] * (len(same) - 2) + [False, False]
 
 
-def test_the_command_trains_both_phases_and_compares(tmp_path):
-    base().save(tmp_path / "base.keras")
-    rng = np.random.default_rng(0)
-    y = np.arange(60) % 3
-    x = rng.integers(0, 60, (60, 9, 8, 3), np.uint8)
-    x[np.arange(60), :, :, y] += 150
-    np.savez(tmp_path / "colours.npz", x=x, y=y)
-    words = f"transfer {tmp_path}/base.keras --data {tmp_path}/colours.npz --out {tmp_path}/runs --then-unfreeze block2"
-    options = "--epochs 3 --fine-epochs 2 --learning-rate 0.05 --batch 8 --backend numpy --compare"
-    found = figures(f"{words} {options}")
-    assert list(found["test"]) == ["from scratch", "head only", "fine-tuned"]
-    assert found["test"]["fine-tuned"]["test_accuracy"] > 0.9
-    for phase in ("head", "fine_tuned", "from_scratch"):
-        assert (tmp_path / "runs" / phase / "best.keras").is_file()
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--then-unfreeze block9", "start must be an index, a layer, a block of layers, head or all"),
-        ("--data none", "'none' is no data set"),
-        ("--weights none.h5", "none.h5"),
-        ("--learning-rate -1", "learning_rate"),
-    ],
-)
-def test_the_command_names_what_it_cannot_use(tmp_path, words, message):
-    base().save(tmp_path / "base.keras")
-    data = "" if "--data" in words else "--data digits"
-    refused(f"transfer {tmp_path}/base.keras {data} --out {tmp_path}/runs --backend numpy {words}", message)
-    assert not (tmp_path / "runs").exists()
+def test_layers_are_counted_as_keras_counts_them():
+    """The chapter unfreezes Xception from layer 56 on, which is the beginning of block7."""
+    theirs = keras.applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3))
+    for layer in theirs.layers[:56]:
+        layer.trainable = False
+    whole = with_new_head(from_keras(theirs), 5)
+    assert [layer.name for layer in theirs.layers] == [whole.names[layer] for layer in whole.layers[:-2]]
+    part = trained_from(whole, 56)
+    expected = [weight.path for weight in theirs.trainable_weights]
+    assert [v.name for v in part.trainable_weights] == [*expected, "head/kernel", "head/bias"]
+    assert expected[0].startswith("block7_sepconv1")
+    assert [v.name for v in trained_from(whole, "block7").trainable_weights] == [v.name for v in part.trainable_weights]

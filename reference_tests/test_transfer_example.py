@@ -33,6 +33,19 @@ def test_each_seed_draws_other_pictures_of_these_classes_alone():
     np.testing.assert_array_equal(of_six, digits.test.x[digits.test.y == 6])
 
 
+@pytest.mark.parametrize("network", ["resnet", "wide_resnet"])
+def test_residual_networks_are_bases_too(tmp_path, network):
+    """Their second half starts at a block, before which statistics and kernels stay."""
+    short = "--data digits --size 8 --few 4 --seeds 1 --base-each 60 --base-epochs 8 --steps 12 --start conv4_1"
+    numbers = tmp_path / "figures.json"
+    EXAMPLE["main"]([*short.split(), "--network", network, "--json", str(numbers)])
+    result = json.loads(numbers.read_text(encoding="utf-8"))
+    assert (result["network"], result["start"]) == (f"small_{network}", "conv4_1")
+    assert result["base_accuracy"] > 0.8
+    accuracy = result["rows"][0]["accuracy"]
+    assert min(accuracy.values()) > 0.3, "five classes: a guess gives 0.2"
+
+
 def test_a_short_run_compares_three_ways_and_keeps_the_figures(tmp_path, capsys):
     numbers, picture = tmp_path / "transfer.json", tmp_path / "transfer.png"
     short = "--data digits --few 3 5 --seeds 2 --base-each 60 --base-epochs 4 --steps 12"

@@ -11,6 +11,7 @@ from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.training_runs import (
     Plan,
     check_memory,
+    given_options,
     plan_of,
     resumed_plan,
     show_copies,
@@ -132,8 +133,7 @@ def train(
     if resume:
         if out is None:
             raise Unusable("--resume needs the folder of the run: --out DIR")
-        given = [name for name in options if _is_given(context, name)]
-        plan = resumed_plan(out, options, given)
+        plan = resumed_plan(out, options, given_options(context))
     else:
         if target is None or data is None:
             raise Unusable("what to train and on what must be said: numpycnn train MODEL --data NAME_OR_PATH")
@@ -145,11 +145,6 @@ def train(
     if not as_json:
         show_copies(plan)
     return _run(plan, out or _new_folder(plan), resume=resume, as_json=as_json)
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def _new_folder(plan: Plan) -> Path:

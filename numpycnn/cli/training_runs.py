@@ -90,6 +90,12 @@ def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
     return plan
 
 
+def given_options(context: typer.Context) -> list[str]:
+    """The options that were written on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
 def _check_same(plan: Plan, options: dict[str, Any], given: set[str]) -> None:
     if "target" not in given or "data" not in given:
         names = ", ".join(sorted("MODEL" if n == "target" else "--" + n.replace("_", "-") for n in given))

@@ -2,23 +2,38 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from numpycnn.cli.errors import Unusable, usable
-from numpycnn.cli.targets import resolve_model, sizes
+from numpycnn.cli.training_runs import given_options
+from numpycnn.cli.transfer_runs import (
+    keep_comparison,
+    kept_options,
+    preprocessing_of,
+    show_ways,
+    start_folder,
+    transfer_of,
+)
+from numpycnn.training import TrainingError
 
 __all__ = ["transfer"]
 
 
 def transfer(
+    context: typer.Context,
     base: Annotated[
-        str,
-        typer.Argument(metavar="BASE", help="A file (.keras, .h5), a model by name, module:attribute or file.py:..."),
-    ],
-    data: Annotated[str, typer.Option(metavar="NAME_OR_PATH", help="digits, fashion_mnist, ..., or a file or folder.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the runs, one for each phase.")],
+        str | None,
+        typer.Argument(
+            metavar="BASE",
+            help="A file (.keras, .h5), a model by name, keras.applications.NAME, module:attribute or file.py:...",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="NAME_OR_PATH", help="digits, fashion_mnist, ..., or a file or folder.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of the runs, one for each phase.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Of a base that is named: .weights.h5, .h5 or .keras.")] = None,
     input_shape: Annotated[
         str | None, typer.Option("--input", metavar="HxWxC", help="Where the base leaves it open or can be built so.")
@@ -37,69 +52,59 @@ def transfer(
     learning_rate: Annotated[float | None, typer.Option(help="Of the head's training.")] = None,
     fine_learning_rate: Annotated[float | None, typer.Option(help="Of the second phase; a tenth by default.")] = None,
     augment: Annotated[str | None, typer.Option(metavar="WORDS", help="As flip,rotation=10,contrast=0.2.")] = None,
-    preprocessing: Annotated[str, typer.Option(metavar="MODE", help="unit, raw, tf, torch or caffe.")] = "unit",
+    preprocessing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE", help="unit, raw, tf, torch or caffe; unit, or as a network of keras.applications takes it."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    compare: Annotated[bool, typer.Option("--compare", help="Train the same network from scratch too.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also the head alone to the end, and from scratch; draw all three.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what DIR holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Train a new head on BASE while all else is frozen, then the layers from START on at a lower rate.
 
     numpycnn transfer xception.keras --data tf_flowers --then-unfreeze 56 --preprocessing tf --out runs/flowers
 
+    numpycnn transfer --resume --out runs/flowers
+
     Frozen batch normalization stays in inference in both phases. Each phase is a run of its own in DIR, as of numpycnn
     train; fine_tuned/best.keras is what came of both.
     """
-    from numpycnn.data import augmentation_from, load_dataset
-    from numpycnn.training import TrainingConfig, TrainingError, from_scratch, optimizer_in_words
-    from numpycnn.training import transfer as transfer_model
+    if out is None:
+        raise Unusable("where the runs are kept must be said: --out DIR")
+    options: dict[str, Any] = {k: str(v) if isinstance(v, Path) else v for k, v in context.params.items()}
+    if resume:
+        options = kept_options(out, options, given_options(context))
+    elif base is None or data is None:
+        raise Unusable("what to transfer and to what must be said: numpycnn transfer BASE --data NAME_OR_PATH")
+    else:
+        options["preprocessing"] = preprocessing_of(options)
+    planned = transfer_of(options, out if resume else None)
 
-    model = resolve_model(base, None, sizes("--input", input_shape))
-    if weights is not None:
-        with usable(OSError, ValueError, about=str(weights)):
-            model.load_weights(weights)
-    shape = model.inputs[0].shape
-    if None in shape:
-        raise Unusable(f"{base} leaves the size of its input open, {shape}: give --input HxWxC")
-    with usable(ValueError, TypeError, OSError, ImportError, about=data):
-        dataset = load_dataset(
-            data, size=shape[:2], channels=shape[2], resizing=resizing, folder=data_folder, download=download
-        )
-    start = int(then_unfreeze) if then_unfreeze.lstrip("-").isdigit() else then_unfreeze
-
-    def report(epoch: int, logs: dict[str, float]) -> None:
+    def report(run: str, epoch: int, logs: dict[str, float]) -> None:
         if not as_json:
-            typer.echo(f"epoch {epoch}: " + ", ".join(f"{name} {value:.4g}" for name, value in logs.items()))
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
+            typer.echo(f"{run}, epoch {epoch}: {figures}")
 
-    with usable(TrainingError, ValueError, TypeError, ImportError):
-        config = TrainingConfig(
-            backend=backend,
-            epochs=epochs,
-            batch_size=batch,
-            optimizer=optimizer_in_words(optimizer, learning_rate=learning_rate),
-            augmentation=None if augment is None else augmentation_from(augment),
-            preprocessing=preprocessing,
-            seed=seed,
-        )
-        phases = transfer_model(
-            model,
-            dataset,
-            config,
-            start=start,
-            fine_epochs=fine_epochs,
-            fine_learning_rate=fine_learning_rate,
-            out=out,
-            report=report,
-        )
-        found = {"head only": phases.head, "fine-tuned": phases.fine_tuned}
-        if compare:
-            total = epochs + (fine_epochs or epochs)
-            found = {
-                "from scratch": from_scratch(model, dataset, config, epochs=total, out=out, report=report),
-                **found,
-            }
-    tests = {way: trained.test for way, trained in found.items()}
+    with usable(TrainingError, ValueError, TypeError, OSError, ImportError):
+        if not resume:
+            start_folder(out, options, planned.base)
+        try:
+            if options["compare"]:
+                ways = planned.compare(out=out, resume=resume, report=report)
+                keep_comparison(out, ways, planned)
+                tests = {way: phases.test for way, phases in ways.items()}
+            else:
+                phases = planned.train(out=out, resume=resume, report=report)
+                tests = {"head only": phases.first.test, "fine-tuned": phases.test}
+        except KeyboardInterrupt:
+            typer.echo(f"\nnumpycnn: stopped. To go on: numpycnn transfer --resume --out {out}", err=True)
+            raise typer.Exit(130) from None
     if as_json:
-        typer.echo(json.dumps({"out": str(out), "data": dataset.name, "test": tests}, indent=2))
-        return
-    for way, test in tests.items():
-        typer.echo(f"{way}: " + ", ".join(f"{name} {value:.4g}" for name, value in test.items()))
+        typer.echo(json.dumps({"out": str(out), "data": planned.data.name, "test": tests}, indent=2))
+    else:
+        show_ways(tests)
