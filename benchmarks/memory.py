@@ -74,7 +74,7 @@ def parsed():
     parser.add_argument("--optimizers", nargs="+", default=("sgd", "adam"), choices=("sgd", "momentum", "adam"))
     parser.add_argument("--device", default="CPU:0")
     parser.add_argument("--measured", type=Path, help="a file of an earlier run, whose peaks are taken")
-    parser.add_argument("--markdown", action="store_true", help="print the table as docs/counting.md has it")
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/count/range.md has it")
     parser.add_argument("--json", type=Path, help="a file for the rows")
     return parser.parse_args()
 

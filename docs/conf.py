@@ -7,7 +7,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "site"))
 
 project = "numpycnn"
-author = "the numpycnn authors"
+author = copyright = "the numpycnn authors"
 root_doc = "README"
 extensions = [
     "myst_nb",
@@ -27,8 +27,10 @@ nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 nb_merge_streams = True
 nb_output_stderr = "remove"
+viewcode_follow_imported_members = False
 suppress_warnings = ["ref.python"]  # a class that two modules show
 
+highlight_language = "text"  # of a block that names none
 autodoc_member_order = "bysource"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
@@ -37,4 +39,5 @@ html_theme = "furo"
 html_title = "numpycnn"
 html_static_path = ["site/static"]
 html_css_files = ["numpycnn.css"]
+html_js_files = ["from_disk.js"]
 html_show_sphinx = False

@@ -25,12 +25,10 @@ IMAGES = np.random.default_rng(0).random((2, 12, 10, 3), np.float32)
 def recorded(**settings):
     """What the example's loops record, with its mistakes or without."""
     sys.path.insert(0, str(EXAMPLES))
-    names = runpy.run_path(str(EXAMPLES / "recorded_elsewhere.py"))
-    names["run"].__globals__.update(settings)
-    return names["run"](IMAGES)
+    return runpy.run_path(str(EXAMPLES / "recorded_elsewhere.py"))["run"](IMAGES, **settings)
 
 
-RIGHT = {"FLIPPED": False, "CENTRED": False, "EPSILON": 1e-3}
+RIGHT = {"flipped": False, "centred": False, "epsilon": 1e-3}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +90,7 @@ def test_three_mistakes_are_three_rows_each_with_its_reason(model, wrong):
     assert (padded.seen.rows, padded.seen.columns) == ((i - 1, i + 1), (j - 1, j + 1))
 
 
-@pytest.mark.parametrize(("setting", "value", "name"), [("FLIPPED", True, "conv2"), ("EPSILON", 1e-5, "norm1")])
+@pytest.mark.parametrize(("setting", "value", "name"), [("flipped", True, "conv2"), ("epsilon", 1e-5, "norm1")])
 def test_one_mistake_is_one_row(model, setting, value, name):
     report = numpycnn.verify(model, against=recorded(**{**RIGHT, setting: value}))
     assert [row.name for row in report.rows if not row.holds] == [name]

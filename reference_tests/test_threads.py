@@ -11,6 +11,7 @@ import pytest
 
 from numpycnn import ops
 from numpycnn.ops import conv2d, conv2d_backward, threads
+from numpycnn.ops.scratch import KEPT_BYTES, scratch
 
 HUGE = 2**40
 
@@ -190,3 +191,11 @@ def test_convolutions_in_threads_of_ones_own_do_not_meet():
     for found, expected in zip(together, alone, strict=True):
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_only_so_much_is_kept():
+    def shared(size):
+        return np.shares_memory(scratch("test", (size,), np.uint8), scratch("test", (size - 1,), np.uint8))
+
+    assert shared(KEPT_BYTES)
+    assert not shared(KEPT_BYTES + 2)

@@ -12,8 +12,6 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from small_network import model
 
-FLIPPED, CENTRED, EPSILON = True, True, 1e-5  # each of the three is a mistake
-
 
 def conv2d(x, weight, bias, stride, padding):
     """Loops over taps, as PyTorch counts: x (N, C, H, W), weight (O, C, kh, kw), padding on both sides."""
@@ -28,22 +26,22 @@ def conv2d(x, weight, bias, stride, padding):
     return y + bias[:, None, None]
 
 
-def batch_norm(x, gamma, beta, mean, variance):
-    scale = gamma / np.sqrt(variance + EPSILON)
+def batch_norm(x, gamma, beta, mean, variance, *, epsilon):
+    scale = gamma / np.sqrt(variance + epsilon)
     return (x - mean[:, None, None]) * scale[:, None, None] + beta[:, None, None]
 
 
-def run(image):
-    """What every layer gives, by its name."""
-    w = {name: variable.value for name, variable in model.variables.items()}
+def run(image, network=model, *, centred=True, epsilon=1e-5, flipped=True):
+    """What every layer gives, by its name. Each default is a mistake; False, 1e-3 and False are right."""
+    w = {name: variable.value for name, variable in network.variables.items()}
     seen = {"image": image.transpose(0, 3, 1, 2)}
     first = w["conv1/kernel"].transpose(3, 2, 0, 1)
-    seen["conv1"] = conv2d(seen["image"], first, w["conv1/bias"], 2, (1, 1) if CENTRED else (0, 1))
-    norm = (w[f"norm1/{name}"] for name in ("gamma", "beta", "moving_mean", "moving_variance"))
-    seen["norm1"] = batch_norm(seen["conv1"], *norm)
+    seen["conv1"] = conv2d(seen["image"], first, w["conv1/bias"], 2, (1, 1) if centred else (0, 1))
+    norm = [w[f"norm1/{name}"] for name in ("gamma", "beta", "moving_mean", "moving_variance")]
+    seen["norm1"] = batch_norm(seen["conv1"], *norm, epsilon=epsilon)
     seen["relu1"] = np.maximum(seen["norm1"], 0)
     second = w["conv2/kernel"].transpose(3, 2, 0, 1)
-    if FLIPPED:
+    if flipped:
         second = second[:, :, ::-1, ::-1]
     seen["conv2"] = conv2d(seen["relu1"], second, w["conv2/bias"], 1, (1, 1))
     seen["relu2"] = np.maximum(seen["conv2"], 0)

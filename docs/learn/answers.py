@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from numpycnn.detection import soft_non_max_suppression
 from numpycnn.layers import Conv2D, Input
 from numpycnn.models import Model, Sequential
 from numpycnn.models.blocks import bottleneck_unit, residual_unit
@@ -97,6 +98,12 @@ def overlap(boxes1, boxes2):
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
+def overlap_of_whole_pixels(boxes1, boxes2):
+    """With a mistake of old: the corners are taken to be pixels that belong to the box, so a side is one longer."""
+    one_more = np.array([0, 0, 1, 1], boxes1.dtype)
+    return overlap(boxes1 + one_more, boxes2 + one_more)
+
+
 def overlap_yxyx(boxes1, boxes2):
     """The same of boxes y1, x1, y2, x2."""
     return overlap(boxes1[:, [1, 0, 3, 2]], boxes2[:, [1, 0, 3, 2]])
@@ -110,6 +117,11 @@ def suppression(boxes, scores, iou_threshold=0.5):
 def suppression_at_the_threshold(boxes, scores, iou_threshold=0.5):
     """With a mistake: it suppresses what overlaps by exactly the threshold as well."""
     return _suppression(boxes, scores, lambda shared: shared >= iou_threshold)
+
+
+def soft_suppression_without_the_half(boxes, scores, max_output_size=None, *, soft_nms_sigma=0.5):
+    """With a mistake: scores decay by exp(-IoU^2 / sigma), as if by half the sigma."""
+    return soft_non_max_suppression(boxes, scores, max_output_size, soft_nms_sigma=soft_nms_sigma / 2)
 
 
 def _suppression(boxes, scores, too_much):

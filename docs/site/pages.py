@@ -1,4 +1,4 @@
-"""What the site adds to the pages: its navigation, a page for each package, a notebook of each page to learn from."""
+"""What the site adds to the pages: its navigation, a page for each package, a notebook of each page that is run."""
 
 import importlib
 import pkgutil
@@ -14,10 +14,12 @@ def navigation(index: str) -> str:
     """The lists of README.md as trees: a heading is a caption, and the pages linked under it are its entries."""
     trees = []
     for section in re.split(r"^## ", index, flags=re.M)[1:]:
+        caption = section.splitlines()[0]
         pages = re.findall(r"^- \[[^\]]*\]\((?!\.\.)([^)#]+)\.md\)", section, re.M)
+        pages += ["reference/README"] if caption == "Reference" else []
         if pages:
-            trees += ["```{toctree}", ":hidden:", f":caption: {section.splitlines()[0]}", "", *pages, "```", ""]
-    return "\n".join([*trees, "```{toctree}", ":hidden:", ":caption: Reference", "", "reference/README", "```", ""])
+            trees += ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""]
+    return "\n".join(trees)
 
 
 def as_written(app, what, name, thing, options, lines):
@@ -35,8 +37,8 @@ def on_source_read(app, name, source):
         source[0] += "\n" + navigation(source[0])
     if name == "traps":
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\ntraps/*\n```\n"
-    if name.startswith("learn/"):
-        notebook = name.removeprefix("learn/")
+    if "\nfile_format: mystnb\n" in source[0]:
+        notebook = name.rpartition("/")[2]
         source[0] += f"\n---\n\nThis page as a notebook: {{nb-download}}`{notebook}.ipynb`\n"
 
 
@@ -54,9 +56,9 @@ def write_reference(app):
                 lines += [f".. automodule:: {module.name}", "   :members:", "```", ""]
         write(DOCS / "reference" / f"{package}.md", "\n".join(lines))
     index = [
-        "# Reference",
+        "# Every public name",
         "",
-        "Every public name of",
+        "Of each package, from the docstrings:",
         "",
         *(f"- [numpycnn.{package}]({package}.md)" for package in packages),
     ]

@@ -7,7 +7,6 @@ never enters: a tap reads only the pixels that it really sees.
 """
 
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,8 @@ def maximum(x, window: Window) -> np.ndarray:
     y = np.empty((len(x), *window.output_shape, x.shape[3]), x.dtype)
 
     def piece(block):
-        _pooled(np.fmax, lowest, x, window, block, y[block])
+        pixels, own = cut(window, block)
+        pooled(np.fmax, lowest, x[pixels], own, y[block])
         if not (y[block] >= lowest).all():
             np.fmax(y[block], lowest, out=y[block])
 
@@ -40,7 +40,8 @@ def average(x, window: Window, divisors) -> np.ndarray:
 
     def piece(block):
         total = y[block] if x.dtype == wide else np.empty(y[block].shape, wide)
-        _pooled(np.add, 0, x, window, block, total)
+        pixels, own = cut(window, block)
+        pooled(np.add, 0, x[pixels], own, total)
         y[block] = divide(total, block)
 
     each(piece, _blocks(window, x.shape, 3 * window.columns.stride * wide.itemsize), x.nbytes + y.nbytes)
@@ -67,103 +68,11 @@ def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
     return dx.astype(dy.dtype, copy=False)
 
 
-def maximum_backward(dy, x, y, window: Window) -> np.ndarray:
-    """Each output gives dy to the first pixel of its window, in row order, that equals it."""
-    way, held = way_back(window, finite=bool(np.isfinite(dy).all()))
-    dx = np.zeros(x.shape, accumulator(x.dtype))
-
-    def piece(block):
-        pixels, own = cut(window, block)
-        way(dx[pixels], dy[block], x[pixels], y[block], own)
-
-    pieces = _blocks(window, x.shape, held * dx.itemsize)
-    if way is _by_tiles:
-        each(piece, pieces, 2 * dx.nbytes + x.nbytes)
-    else:  # windows overlap; and many short steps would wait for each other more than two threads could save
-        for block in pieces:
-            piece(block)
-    return dx.astype(x.dtype, copy=False)
-
-
-def way_back(window: Window, *, finite: bool):
-    """Which loop brings dy back to the pixels of a block, and how many numbers it holds for each output."""
-    (rows, columns), phases = window, window.rows.stride * window.columns.stride
-    if not finite:
-        return _by_choice, 2 * phases + 2
-    if all(a.kernel == a.stride and a.before == 0 and a.output * a.kernel <= a.size for a in window):
-        return _by_tiles, 2 * columns.kernel + rows.kernel * columns.kernel // 4 + 1
-    return _by_masks, 2 * phases + 2
-
-
-# The ways of the gradient of a maximum: to the pixels dx of a block, which are 0 where windows lie side by side.
-
-
-def _by_choice(dx, dy, x, y, window: Window) -> None:
-    """The definition, tap by tap: where the pixel is the output and none before it was, it takes dy, else nothing."""
-    x = np.fmax(x, np.finfo(x.dtype).min)
-    unclaimed = np.ones(y.shape, bool)
-    for outputs, pixels in _both_taps(window):
-        first = unclaimed[outputs] & (x[pixels] == y[outputs])
-        unclaimed[outputs] ^= first
-        dx[pixels] += np.where(first, dy[outputs], 0)
-
-
-def _by_tiles(dx, dy, x, y, window: Window) -> None:
-    """The same for a finite dy and windows side by side, over whole rows of pixels, each beside its own output.
-
-    Where as many pixels equal their output as there are outputs, each is the first of its window.
-    """
-    (rows, columns), (_, height, width, _) = window, y.shape
-    y_wide, dy_wide = (np.repeat(array, columns.kernel, axis=2) for array in (y, dy))
-    x = x if (y > np.finfo(x.dtype).min).all() else np.fmax(x, np.finfo(x.dtype).min)
-    of_row = [(slice(None), slice(a, height * rows.kernel, rows.kernel)) for a in range(rows.kernel)]
-    of_row = [(*which, slice(0, width * columns.kernel)) for which in of_row]
-    equal = [x[pixels] == y_wide for pixels in of_row]
-    if sum(map(np.count_nonzero, equal)) != y.size:
-        unclaimed = np.ones(y.shape, bool)
-        for row in equal:
-            for b in range(columns.kernel):
-                row[:, :, b :: columns.kernel] &= unclaimed
-                unclaimed ^= row[:, :, b :: columns.kernel]
-    for pixels, first in zip(of_row, equal, strict=True):
-        np.multiply(dy_wide, first, out=dx[pixels], dtype=dx.dtype)
-
-
-def _by_masks(dx, dy, x, y, window: Window) -> None:
-    """The same for a finite dy, which a mask of ones and zeros may multiply, over pixels sorted by phase.
-
-    With strides (sh, sw), tap (a, b) sees every sh-th row and sw-th column: the pixels of one phase. Phases lie in
-    memory without gaps, so that each step runs through whole rows of the outputs.
-    """
-    lowest, strides = np.finfo(x.dtype).min, (window.rows.stride, window.columns.stride)
-    counted = x if (y > lowest).all() else np.fmax(x, lowest)
-    phases: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
-    unclaimed, equal, share = np.ones(y.shape, bool), np.empty(y.shape, bool), np.empty(y.shape, dx.dtype)
-    for outputs, pixels in _both_taps(window):
-        phase = tuple(slice(p.start % s, None, s) for p, s in zip(pixels[1:], strides, strict=True))
-        key = phase[0].start, phase[1].start
-        if key not in phases:
-            own = np.ascontiguousarray(counted[:, *phase])
-            phases[key] = own, np.zeros(own.shape, dx.dtype)
-        within = (slice(None), *map(_within_phase, pixels[1:], strides))
-        own, gradient = (array[within] for array in phases[key])
-        first, part = equal[outputs], share[outputs]
-        np.equal(own, y[outputs], out=first)
-        first &= unclaimed[outputs]
-        unclaimed[outputs] ^= first
-        np.multiply(dy[outputs], first, out=part, dtype=part.dtype)
-        gradient += part
-    for (row, column), (_, gradient) in phases.items():
-        _add(dx[:, row :: strides[0], column :: strides[1]], gradient, *window)
-
-
 # What they are made of.
 
 
-def _pooled(combine, start, x, window: Window, block: Block, out) -> None:
-    """Combine every window of a block into out: down its rows, then across its columns."""
-    pixels, own = cut(window, block)
-    x = x[pixels]
+def pooled(combine, start, x, own: Window, out) -> None:
+    """Combine every window into out: down its rows, then across its columns."""
     down = _taps(own.rows)
     if len(down) == 1 and down[0][0] == slice(0, own.rows.output):
         narrow = x[:, down[0][1]]
@@ -185,7 +94,7 @@ def _columns_by_phase(x, axis: Axis):
         key = pixels.start % axis.stride
         if key not in phases:
             phases[key] = np.ascontiguousarray(x[:, :, key :: axis.stride])
-        yield outputs, phases[key][:, :, _within_phase(pixels, axis.stride)]
+        yield outputs, phases[key][:, :, within_phase(pixels, axis.stride)]
 
 
 def _combined(combine, start, parts, out) -> None:
@@ -204,7 +113,7 @@ def _combined(combine, start, parts, out) -> None:
         combine(out[place], values, out=out[place], dtype=out.dtype)
 
 
-def _within_phase(pixels: slice, stride: int) -> slice:
+def within_phase(pixels: slice, stride: int) -> slice:
     """A step through every stride-th pixel as a step through one phase of them."""
     first = pixels.start // stride
     return slice(first, first + len(range(pixels.start, pixels.stop, stride)))
@@ -214,7 +123,7 @@ def _taps(axis: Axis) -> list[tuple[slice, slice]]:
     return [(outputs, pixels) for outputs, pixels in map(axis.tap, range(axis.kernel)) if outputs.stop > outputs.start]
 
 
-def _both_taps(window: Window):
+def both_taps(window: Window):
     """For every tap, in row order: the outputs that see a pixel through it, and those pixels, as indices."""
     columns = _taps(window.columns)
     for rows_out, rows_in in _taps(window.rows):

@@ -23,7 +23,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 """Chromium reads commands from descriptor 3 and answers on 4."""
 
-KEYS = {"ArrowUp": 38, "ArrowDown": 40, "ArrowLeft": 37, "ArrowRight": 39}
+KEYS = {"ArrowUp": 38, "ArrowDown": 40, "ArrowLeft": 37, "ArrowRight": 39, "Enter": 13, "Tab": 9}
 
 
 class Browser:
@@ -49,9 +49,8 @@ class Browser:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.send("Emulation.setEmulatedMedia", features=[scheme])
+        self.resize(width, height, phone=phone)
+        self.prefer(dark=dark)
 
     def __enter__(self):
         return self
@@ -76,9 +75,17 @@ class Browser:
                 return answer["result"]
             self._note(answer)
 
-    def open(self, path: Path) -> None:
+    def resize(self, width: int, height: int, *, phone: bool = False) -> None:
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
+
+    def prefer(self, *, dark: bool) -> None:
+        """What the reader has told the browser to prefer."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+
+    def open(self, path: Path, query: str = "") -> None:
         """Open a file and wait until the page is ready."""
-        self.send("Page.navigate", url=path.as_uri())
+        self.send("Page.navigate", url=path.as_uri() + query)
         self.wait("document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
@@ -95,12 +102,19 @@ class Browser:
 
     def press(self, key: str) -> None:
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS.get(key, 0))
+            text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
+            self.send(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS.get(key, 0), **text
+            )
 
     def hover(self, selector: str, across: float = 0.5, down: float = 0.5) -> None:
         """Move the mouse to a place within an element."""
         x, y = self._place(selector, across, down)
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def type(self, text: str) -> None:
+        """As if typed, into what has the focus."""
+        self.send("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
         x, y = self._place(selector, 0.5, 0.5)
