@@ -192,7 +192,7 @@ function figures(layer) {
 }
 
 function showValues(layer) {
-  const most = Math.max(...layer.values.map((value) => Math.abs(value || 0)), 1e-30), bars = make("div", { class: "bars" });
+  const most = Math.max(...layer.values.map((value) => Math.abs(value || 0)), 1e-30), bars = make("div", { class: "bars values" });
   layer.values.forEach((value, k) => {
     const bar = make("span", { class: "bar" });
     bar.style.width = `${(Math.abs(value || 0) / most) * 100}%`;

@@ -35,7 +35,7 @@ class Working:
         """What the page gets of a layer; nothing for one that is too large, or of a kind without windows."""
         layer = node.layer
         if isinstance(layer, Dense):
-            return self._dense(node, arrays[0][0])
+            return self._dense(node, layer, arrays[0][0])
         if not isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
             return {}
         window, (tensor,), x = layer.window(*node.input_shapes), node.inputs, arrays[0][0]
@@ -57,9 +57,9 @@ class Working:
             return {"working": {**found, "kind": "max" if isinstance(layer, MaxPooling2D) else "average"}}
         return {"working": {**found, **self._weights(node, layer), "kind": "sum", "activation": layer.activation}}
 
-    def _dense(self, node: Node, x: np.ndarray) -> dict[str, Any]:
+    def _dense(self, node: Node, layer: Dense, x: np.ndarray) -> dict[str, Any]:
         """Of a dense layer on one row of numbers: what the values that are shown add up."""
-        weights, (tensor,) = self._own(node.layer), node.inputs
+        weights, (tensor,) = self._own(layer), node.inputs
         kernel = weights["kernel"][:, :MOST_VALUES]
         size = kernel.size + (0 if tensor in self.known else x.size)
         if x.ndim != 1 or size > self.left:
@@ -67,7 +67,7 @@ class Working:
         self.left -= size
         bias = weights.get("bias", np.zeros(kernel.shape[1]))[:MOST_VALUES]
         found = {"kind": "dense", "weights": as_bytes(kernel.T), "bias": as_bytes(bias), "terms": len(kernel)}
-        return {"working": {**found, "activation": node.layer.activation, **self._input(tensor, x)}}
+        return {"working": {**found, "activation": layer.activation, **self._input(tensor, x)}}
 
     def _input(self, tensor: Tensor, x: np.ndarray) -> dict[str, Any]:
         """The values that are read, or the number of those that an earlier layer has put on the page."""
