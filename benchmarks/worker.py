@@ -13,6 +13,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -73,10 +74,14 @@ def examine(call: Call, request) -> int:
 
 
 def numpys_peak(run: Callable) -> tuple[int, Any]:
-    """NumPy tells tracemalloc of every array it makes; what BLAS keeps for itself is not seen."""
+    """NumPy tells tracemalloc of every array it makes; what BLAS keeps for itself is not seen.
+
+    The call is made in a new thread, which has kept nothing of earlier ones (numpycnn's ops/scratch.py).
+    """
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    result = run()
+    with ThreadPoolExecutor(1) as new:
+        result = new.submit(run).result()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak - before, result

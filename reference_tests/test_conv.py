@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 
 import numpycnn.ops
 from numpycnn.ops import conv2d, conv2d_backward, depthwise_conv2d, separable_conv2d, threads, windows
-from numpycnn.ops.correlation import by_taps, gather, spread, spread_by_taps, tap_by_tap, way_back
+from numpycnn.ops.correlation import (
+    by_taps,
+    columns,
+    gather,
+    pixel_by_pixel,
+    spread,
+    spread_by_taps,
+    stacked_columns,
+    tap_by_tap,
+    way_back,
+    way_forward,
+)
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
 from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
@@ -91,17 +102,43 @@ def test_separable_is_depthwise_then_pointwise():
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("kernel_size", [(1, 1), (3, 2)])
-@pytest.mark.parametrize("strides", [1, 2, (3, 1)])
+@pytest.mark.parametrize(("strides", "dilation_rate"), [(1, 1), (1, (2, 3)), (2, 1), ((3, 1), 1)])
 @pytest.mark.parametrize("pixels", [5, 70])
-def test_blocks_of_columns_against_the_definition(groups, kernel_size, strides, pixels):
-    """At sizes of one block and of several (a block is 4 MiB), in integers to the bit."""
+@pytest.mark.parametrize("padding", ["valid", "same", ((0, 3), (5, 1))])
+def test_both_ways_forward_against_the_definition(groups, kernel_size, strides, dilation_rate, pixels, padding):
+    """At sizes of one block and of several (2 and 4 MiB), in integers to the bit."""
     rng = np.random.default_rng(pixels)
     x = rng.integers(-4, 5, (3, pixels, pixels + 1, 24)).astype(np.float32)
     kernel = rng.integers(-4, 5, (*kernel_size, 24 // groups, 10)).astype(np.float32)
     bias = rng.integers(-4, 5, 10).astype(np.float32)
-    window = sliding_window("test", x.shape[1:3], kernel_size, strides=strides, padding="same")
+    sliding = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    window = sliding_window("test", x.shape[1:3], kernel_size, **sliding)
     expected = by_taps(x, kernel, bias, window, groups)
-    np.testing.assert_array_equal(conv2d(x, kernel, bias, strides=strides, padding="same", groups=groups), expected)
+    np.testing.assert_array_equal(conv2d(x, kernel, bias, groups=groups, **sliding), expected)
+    for way in (columns, pixel_by_pixel) if strides == 1 else (columns,):
+        y = np.full(expected.shape, np.nan, np.float32)
+        way(x, kernel, window, groups, y)
+        np.testing.assert_array_equal(y + bias, expected)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "strides", "groups", "pixels", "chosen"),
+    [
+        ((3, 2, 4, 6), 1, 1, 256, pixel_by_pixel),
+        ((3, 2, 4, 7), 1, 1, 256, columns),  # more filters than channels
+        ((3, 2, 4, 6), 1, 1, 240, columns),  # few pixels
+        ((3, 2, 4, 6), (1, 2), 1, 256, columns),
+        ((1, 1, 4, 6), 1, 1, 256, columns),  # a window is a pixel
+        ((3, 2, 8, 16), 1, 2, 256, stacked_columns),  # groups side by side
+        ((3, 2, 9, 18), 1, 2, 256, pixel_by_pixel),
+    ],
+)
+def test_which_way_forward_is_chosen(kernel, strides, groups, pixels, chosen):
+    x = np.ones((2, 8, pixels // 16, kernel[2] * groups))
+    window = sliding_window("test", x.shape[1:3], kernel[:2], strides=strides, padding="same")
+    assert way_forward(x, np.ones(kernel), window, groups) is chosen
+    if chosen is pixel_by_pixel:
+        assert way_forward(x, np.full(kernel, np.nan), window, groups) is columns
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -124,8 +161,8 @@ def test_all_ways_back_against_the_definition(groups, pixels, dtype, strides, fi
 @pytest.mark.parametrize(
     ("kernel", "strides", "groups", "chosen"),
     [
-        ((3, 2, 3, 2), 1, 1, gather),  # fewer filters than channels
-        ((3, 2, 3, 3), 1, 1, tap_by_tap),
+        ((3, 2, 4, 2), 1, 1, gather),  # fewer filters than channels
+        ((3, 2, 3, 2), 1, 1, tap_by_tap),
         ((3, 2, 3, 12), 2, 1, tap_by_tap),
         ((3, 2, 3, 13), 2, 1, spread),
         ((1, 1, 3, 13), 1, 1, gather),  # a window is a pixel
@@ -194,3 +231,14 @@ def test_the_same_call_gives_the_same_bits():
     for a, b in zip(first, second, strict=True):
         assert a.tobytes() == b.tobytes()
     assert y.tobytes() == conv2d(x, kernel, padding="same").tobytes()
+
+
+def test_a_small_kernel_is_summed_in_parts():
+    """1x1 with strides over few outputs: one long sum rounds more."""
+    rng = np.random.default_rng(11)
+    x, dy = rng.standard_normal((1, 56, 54, 64), np.float32), rng.standard_normal((1, 28, 27, 128), np.float32)
+    _, dkernel, _ = conv2d_backward(dy, x, np.ones((1, 1, 64, 128), np.float32), strides=2, padding="same")
+    pixels, outputs = x[:, ::2, ::2].reshape(-1, 64), dy.reshape(-1, 128)
+    exact = pixels.T.astype(np.float64) @ outputs
+    ours, long = (np.square(found - exact).mean() ** 0.5 for found in (dkernel[0, 0], pixels.T @ outputs))
+    assert ours < 0.9 * long

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from numpycnn import ops
-from numpycnn.ops import channelwise, depthwise_passes, elementwise, local_response, pooling_passes, threads, windows
+from numpycnn.ops import (
+    channelwise,
+    depthwise_passes,
+    elementwise,
+    local_response,
+    pooling_passes,
+    pooling_places,
+    threads,
+    windows,
+)
 from numpycnn.ops.pooling import pool_window
 from numpycnn.testing.catalogue.conv import depthwise_cases
 from numpycnn.testing.catalogue.pooling import pool_cases
@@ -53,20 +62,19 @@ def test_rows_then_columns_are_every_window_at_once(channels, case, seed, budget
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 @settings(max_examples=60)
 @given(case=pool_cases(), seed=seeds, budget=st.integers(1, 2**16))
-def test_masks_and_choice_route_a_gradient_alike(dtype, channels, case, seed, budget):
+def test_places_and_taps_route_a_gradient_alike(dtype, channels, case, seed, budget):
     """Of whole numbers, whose sums do not depend on their order."""
     rng = np.random.default_rng(seed)
     x = with_specials(rng, widened(case.arrays["x"], channels, rng), 40).astype(dtype)
     y = ops.max_pool2d(x, **case.options)
     dy = rng.integers(-4, 5, y.shape).astype(dtype)
     window = pool_window("test", x, case.options["pool_size"], case.options["strides"], case.options["padding"])
-    plain = np.zeros(x.shape, np.float64)
-    pooling_passes._by_choice(plain, dy, x, y, window)
+    plain = pooling_places.by_taps(dy, x, window)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "BLOCK_BYTES", budget)
         np.testing.assert_array_equal(ops.max_pool2d_backward(dy, x, **case.options), plain)
         if dy.size:
-            dy.ravel()[rng.integers(dy.size)] = np.inf  # then the definition itself is taken
+            dy.ravel()[rng.integers(dy.size)] = np.inf
             assert np.isinf(ops.max_pool2d_backward(dy, x, **case.options)).sum() == 1
             assert not np.isnan(ops.max_pool2d_backward(dy, x, **case.options)).any()
 

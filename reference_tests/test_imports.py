@@ -77,6 +77,20 @@ def test_importing_numpycnn_takes_little_longer_than_numpy():
     assert min(float(run_python(program)) for _ in range(5)) < 0.3
 
 
+def test_verification_is_imported_when_it_is_asked_for():
+    printed = run_python(
+        """
+        import json, sys, numpycnn
+        before = any(name.startswith("numpycnn.verification") for name in sys.modules)
+        listed = {"check", "verify", "Report", "verification"} <= set(dir(numpycnn))
+        wanted = numpycnn.verification.verify is numpycnn.verify
+        from numpycnn import *
+        print(json.dumps([before, listed, wanted, verify is numpycnn.verify, hasattr(numpycnn, "chek")]))
+        """
+    )
+    assert json.loads(printed) == [False, True, True, True, False]
+
+
 def test_no_module_imports_against_the_direction():
     wrong = [
         f"{place} imports {target}"

@@ -178,14 +178,11 @@ def test_the_output_at_hand_changes_nothing(name, data, dtype, seed):
     np.testing.assert_array_equal(backward(dy, x, y=y), backward(dy, x))
 
 
-@every_maximum
-def test_the_output_at_hand_is_used(name):
-    case = Case({}, {"pool_size": 2} if name != "global_max_pool2d" else {})
-    forward, backward = of(name, case)
+def test_the_output_at_hand_is_used_by_the_global_maximum():
+    forward, backward = of("global_max_pool2d", Case({}, {}))
     x = np.ones((1, 4, 6, 2))
     y = forward(x)
-    assert np.all(backward(y, x, y=y + 1) != backward(y, x)) == (name == "global_max_pool2d")
-    assert np.any(backward(y, x, y=y + 1) != backward(y, x))
+    assert np.all(backward(y, x, y=y + 1) != backward(y, x))
 
 
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "depth_max_pool"])

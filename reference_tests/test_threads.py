@@ -11,6 +11,7 @@ import pytest
 
 from numpycnn import ops
 from numpycnn.ops import conv2d, conv2d_backward, threads
+from numpycnn.ops.scratch import KEPT_BYTES, scratch
 
 HUGE = 2**40
 
@@ -125,6 +126,8 @@ def calls():
     return {
         "max_pool2d": lambda: ops.max_pool2d(x, 3, **pool),
         "max_pool2d_backward": lambda: ops.max_pool2d_backward(half, x, 3, **pool),
+        "max_pool2d_backward of many windows": lambda: ops.max_pool2d_backward(dy, x, 3, strides=1, padding="same"),
+        "avg_pool2d_backward of many windows": lambda: ops.avg_pool2d_backward(dy, x, 3, strides=1, padding="same"),
         "avg_pool2d": lambda: ops.avg_pool2d(x, 3, **pool),
         "avg_pool2d_backward": lambda: ops.avg_pool2d_backward(half, x, 3, **pool),
         "global_avg_pool2d": lambda: ops.global_avg_pool2d(x),
@@ -190,3 +193,11 @@ def test_convolutions_in_threads_of_ones_own_do_not_meet():
     for found, expected in zip(together, alone, strict=True):
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_only_so_much_is_kept():
+    def shared(size):
+        return np.shares_memory(scratch("test", (size,), np.uint8), scratch("test", (size - 1,), np.uint8))
+
+    assert shared(KEPT_BYTES)
+    assert not shared(KEPT_BYTES + 2)

@@ -1,8 +1,10 @@
 """Transfer learning: heads exchanged, layers frozen by index, name and block, and batch norm that stays frozen."""
 
+import keras
 import numpy as np
 import pytest
 
+from numpycnn.keras_io import from_keras
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Input
 from numpycnn.models import Model, lenet5, trained_from, with_new_head
 
@@ -66,6 +68,7 @@ def test_what_is_trained_starts_at_an_index_a_name_or_a_block(start, first):
     assert [v.name for v in part.trainable_weights] == paths[paths.index(first) :]
     assert [layer.trainable for layer in part.layers[1:]] == sorted(layer.trainable for layer in part.layers[1:])
     np.testing.assert_array_equal(part.predict(X), whole.predict(X))
+    assert not any(np.shares_memory(a.value, b.value) for a, b in zip(part.weights, whole.weights, strict=True))
     again = trained_from(part, "all")
     assert [v.name for v in again.trainable_weights] == paths
 
@@ -118,3 +121,17 @@ def test_a_trained_head_alone_changes_nothing_else():
     train(model, data, TrainingConfig(epochs=1, batch_size=256, optimizer=Adam(learning_rate=0.01)))
     same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
     assert same == [True] * (len(same) - 2) + [False, False]
+
+
+def test_layers_are_counted_as_keras_counts_them():
+    """The chapter unfreezes Xception from layer 56 on, which is the beginning of block7."""
+    theirs = keras.applications.Xception(weights=None, include_top=False, input_shape=(71, 71, 3))
+    for layer in theirs.layers[:56]:
+        layer.trainable = False
+    whole = with_new_head(from_keras(theirs), 5)
+    assert [layer.name for layer in theirs.layers] == [whole.names[layer] for layer in whole.layers[:-2]]
+    part = trained_from(whole, 56)
+    expected = [weight.path for weight in theirs.trainable_weights]
+    assert [v.name for v in part.trainable_weights] == [*expected, "head/kernel", "head/bias"]
+    assert expected[0].startswith("block7_sepconv1")
+    assert [v.name for v in trained_from(whole, "block7").trainable_weights] == [v.name for v in part.trainable_weights]

@@ -15,12 +15,14 @@ import os
 import platform
 import time
 from datetime import date
+from functools import partial
 
 import numpy as np
 
 from numpycnn.data import Arrays, Dataset, load_dataset
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, Input, MaxPooling2D
 from numpycnn.models import Model
+from numpycnn.models.blocks import bn_relu, conv, conv_bn, preactivation_unit, residual_unit
 from numpycnn.training import Adam, Best, TrainingConfig, Transfer, train
 
 FIRST, OTHERS = (0, 1, 4, 5, 8), (2, 3, 6, 7, 9)
@@ -30,15 +32,39 @@ WAYS = ("from scratch", "head only", "fine-tuned")
 BATCH, RATE = 25, 5e-3
 
 
-def network(classes: int) -> Model:
+def three_stages(classes: int = 5, input_shape=(28, 28, 1)) -> Model:
     """Three stages of convolution, batch normalization and pooling, and a head."""
-    x = inputs = Input((28, 28, 1))
+    x = inputs = Input(input_shape)
     for stage, filters in enumerate((16, 32, 64), 1):
         x = Conv2D(filters, 3, padding="same", activation="relu", use_bias=False, name=f"stage{stage}_conv")(x)
         x = BatchNormalization(momentum=0.9, name=f"stage{stage}_bn")(x)
         x = MaxPooling2D(2, name=f"stage{stage}_pool")(x) if stage < 3 else x
     outputs = Dense(classes, activation="softmax", name="classes")(GlobalAveragePooling2D(name="averages")(x))
     return Model(inputs, outputs, name="three_stages")
+
+
+def small_resnet(classes: int = 5, input_shape=(28, 28, 1), filters: int = 16) -> Model:
+    """A ResNet of three stages with a unit each, of 16, 32 and 64 filters."""
+    made = partial(conv_bn, momentum=0.9)
+    x = made(inputs := Input(input_shape), filters, 3, name="conv1")
+    for stage in range(3):
+        strides = 1 if stage == 0 else 2
+        x = residual_unit(x, filters * 2**stage, strides=strides, conv_bn=made, name=f"conv{stage + 2}_1")
+    return Model(inputs, Dense(classes, activation="softmax")(GlobalAveragePooling2D()(x)), name="small_resnet")
+
+
+def small_wide_resnet(classes: int = 5, input_shape=(28, 28, 1), widening: int = 2) -> Model:
+    """WRN-10-2: a wide residual network of three stages with a unit each, twice as wide as the first ones."""
+    made = partial(bn_relu, momentum=0.9, epsilon=1e-5)
+    x = conv(inputs := Input(input_shape), 16, 3, name="conv1")
+    for stage, filters in enumerate((16, 32, 64)):
+        strides, wide = 1 if stage == 0 else 2, widening * filters
+        x = preactivation_unit(x, wide, strides=strides, norm_relu=made, name=f"conv{stage + 2}_1")
+    x = GlobalAveragePooling2D()(made(x, name="post"))
+    return Model(inputs, Dense(classes, activation="softmax")(x), name="small_wide_resnet")
+
+
+NETWORKS = {"three_stages": three_stages, "resnet": small_resnet, "wide_resnet": small_wide_resnet}
 
 
 def of_classes(data: Dataset, kinds, each: int, seed: int) -> Dataset:
@@ -66,10 +92,10 @@ def config_for(examples: int, steps: int, seed: int = 0) -> TrainingConfig:
     )
 
 
-def compare(base: Model, others: Dataset, steps: int, seed: int) -> dict:
+def compare(base: Model, others: Dataset, steps: int, seed: int, start: int | str = "all") -> dict:
     """Accuracy on all test pictures, and on those trained on, of each way after twice so many steps."""
     first = config_for(len(others.train), steps, seed)
-    ways = Transfer(base, others, first, start="all").compare()
+    ways = Transfer(base, others, first, start=start).compare()
     return {
         "accuracy": {way: round(phases.test["test_accuracy"], 4) for way, phases in ways.items()},
         "training_accuracy": {way: round(phases.history[-1]["accuracy"], 4) for way, phases in ways.items()},
@@ -79,7 +105,7 @@ def compare(base: Model, others: Dataset, steps: int, seed: int) -> dict:
 def mean_and_spread(result: dict, few: int, way: str, key: str = "accuracy") -> tuple[float, float]:
     """In percent: the mean over the seeds, and the standard deviation (0 of one seed)."""
     values = [100 * row[key][way] for row in result["rows"] if row["few"] == few]
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return float(np.mean(values)), spread(values)
 
 
 def numbers_of(result: dict) -> list[int]:
@@ -90,32 +116,49 @@ def numbers_of(result: dict) -> list[int]:
 def lines(result: dict) -> list[str]:
     """The table that is printed."""
     found = [f"base: {result['base_accuracy']:.1%} right of its own five classes"]
-    found.append("pictures a class" + "".join(f"{way:>16}" for way in WAYS) + "   fine-tuned - scratch")
+    found.append("pictures a class" + "".join(f"{way:>16}" for way in WAYS) + "   fine-tuned - scratch   ahead in")
     for few in numbers_of(result):
         cells = [mean_and_spread(result, few, way) for way in WAYS]
-        gain = cells[2][0] - cells[0][0]
-        found.append(f"{few:16}" + "".join(f"{mean:9.1f} ± {sd:4.1f}" for mean, sd in cells) + f"{gain:+23.1f}")
+        gains = gains_of(result, few)
+        row = f"{few:16}" + "".join(f"{mean:9.1f} ± {sd:4.1f}" for mean, sd in cells)
+        row += f"{np.mean(gains):+16.1f} ± {spread(gains):4.1f}"
+        found.append(row + f"{sum(gain > 0 for gain in gains):6} of {len(gains)}")
     return found
+
+
+def gains_of(result: dict, few: int) -> list[float]:
+    """Of each seed, by how many percent of the test pictures fine-tuning is ahead of the same draw from scratch."""
+    rows = [row["accuracy"] for row in result["rows"] if row["few"] == few]
+    return [100 * (accuracy["fine-tuned"] - accuracy["from scratch"]) for accuracy in rows]
+
+
+def spread(values: list[float]) -> float:
+    """The standard deviation; 0 of one value."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def measure(given) -> dict:
     """Train the base once, then all ways for each number of pictures and each seed."""
     start, processor = time.perf_counter(), time.process_time()
-    data = load_dataset(given.data, size=28)
+    data = load_dataset(given.data, size=given.size)
     first = of_classes(data, FIRST, given.base_each, seed=0)
     settings = TrainingConfig(
         epochs=given.base_epochs, batch_size=64, optimizer=Adam(learning_rate=2e-3), best=Best(monitor="loss")
     )
-    base = train(network(len(FIRST)), first, settings)
+    base = train(NETWORKS[given.network](len(FIRST), data.shape), first, settings)
     rows = []
     for few in given.few:
         for seed in range(1, given.seeds + 1):
             rows.append({"few": few, "seed": seed})
-            rows[-1] |= compare(base.model, of_classes(data, OTHERS, few, seed), given.steps, seed)
+            others = of_classes(data, OTHERS, few, seed)
+            rows[-1] |= compare(base.model, others, given.steps, seed, given.start)
             print(f"{few} pictures, seed {seed}: {rows[-1]['accuracy']}", flush=True)
     return {
         "date": date.today().isoformat(),
         "data": given.data,
+        "size": given.size,
+        "network": base.model.name,
+        "start": given.start,
         "base_pictures": len(first.train),
         "base_epochs": given.base_epochs,
         "base_accuracy": round(base.test["test_accuracy"], 4),
@@ -149,6 +192,9 @@ def draw(result: dict, path: str) -> None:
 def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="fashion_mnist", help="fashion_mnist, mnist or digits")
+    parser.add_argument("--size", type=int, default=28, help="of the pictures, in pixels")
+    parser.add_argument("--network", choices=NETWORKS, default="three_stages", help="what the base is")
+    parser.add_argument("--start", default="all", help="where the second half of fine-tuning starts: a layer, a block")
     parser.add_argument("--few", type=int, nargs="+", default=[5, 10, 50], help="pictures of each of the others")
     parser.add_argument("--seeds", type=int, default=3, help="how often they are drawn")
     parser.add_argument("--base-each", type=int, default=4000, help="pictures of each of the first classes")

@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
-from types import ModuleType
+from types import FunctionType
 from typing import Any, NoReturn
 
 from numpycnn.keras_io.build import import_keras
@@ -57,13 +57,11 @@ def _maker(name: str) -> Any:
 
 
 def _families() -> dict[str, str]:
-    """Every network by its name, with the first module that has it and a preprocess_input."""
+    """Every network by its name, with the module that it is from."""
     import keras
 
     found = vars(keras.applications).items()
-    modules = {k: one for k, one in found if isinstance(one, ModuleType) and hasattr(one, "preprocess_input")}
-    networks = [name for name, made in found if callable(made) and not name.startswith("_")]
-    return {name: k for name in networks for k, module in modules.items() if hasattr(module, name)}
+    return {name: made.__module__.rpartition(".")[2] for name, made in found if isinstance(made, FunctionType)}
 
 
 def _built(name: str, make, **options) -> Any:

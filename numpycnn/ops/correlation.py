@@ -4,27 +4,31 @@
     correlate_to_input    outputs back to images: each output spreads, times the kernel, over the pixels of its window
     correlate_to_kernel   outputs and images to the kernel: each tap sums pixel times output over all windows
 
-Transposed convolution is the second of them read forwards. `by_taps` and `spread_by_taps` are the definition. What is
-computed with is `columns`: the windows of a block of outputs are copied as the rows of a matrix, which times the kernel
-is one matrix product, straight into the output. Where a window is a pixel, 1x1 without strides, the images are that
-matrix already. Groups are convolutions side by side; small ones are a stack of matrix products (`stacked_columns`),
-channels first, so that rows of pixels are copied. `way_back` chooses between three ways for the second contraction:
-`tap_by_tap` is the definition in blocks; `spread` multiplies by all taps at once, channels first; and `gather` is the
-first contraction, over outputs instead of images, of the kernel turned round; with strides it is one for each place
-that a pixel can have between two windows.
+Transposed convolution is the second of them read forwards. `by_taps` and `spread_by_taps` are the definition.
 
-Measured and not better: one product a tap or a row of taps, accumulated, in the first contraction; columns of a whole
-image, or of less than BLOCK_BYTES.
+`way_forward` chooses how the first is computed. `columns`: the windows of a block of outputs are copied as the rows of
+a matrix, which times the kernel is one matrix product, straight into the output. Where a window is a pixel, 1x1 without
+strides, the images are that matrix already. `pixel_by_pixel`: a product for each tap, of pixels where they lie, added
+to the outputs that see them. Groups are convolutions side by side; small ones are a stack of matrix products
+(`stacked_columns`), channels first, so that rows of pixels are copied.
+
+`way_back` chooses how the second is. `tap_by_tap` is the definition in blocks; `spread` multiplies by all taps at once,
+channels first; and `gather` is the first contraction, over outputs instead of images, of the kernel turned round; with
+strides it is one for each place that a pixel can have between two windows.
+
+Measured and not better: a product for each row of taps, accumulated; columns of a whole image, or of less than
+BLOCK_BYTES.
 """
 
 from math import gcd, prod
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.scratch import scratch
 from numpycnn.ops.threads import slices
-from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, padded_pixels, slide, window_view
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, opposite, padded_pixels, slide, window_view
 
 TIMES = 2
 """Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
@@ -34,6 +38,13 @@ REGROUPED_BYTES = 2 * BLOCK_BYTES
 
 SMALL_GROUP = 8
 """Groups of at most so many channels are computed in one stack of matrix products."""
+
+MANY = 256
+"""So few pixels are computed by columns: a product for each tap would be mostly its beginning."""
+
+SHORT, SMALL_KERNEL = 200, 2**13
+"""The gradient of a kernel of so few weights is summed over so many outputs at a time, if there are at most four times
+as many."""
 
 FEW = 4
 """Channels are few where more than so many filters go to each."""
@@ -68,11 +79,7 @@ def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
     wide = accumulator(x.dtype)
     shape = (len(x), *window.output_shape, kernel.shape[3])
     total = y if y is not None and y.dtype == wide else np.empty(shape, wide)
-    if _side_by_side(kernel, groups):
-        stacked_columns(x, kernel, window, groups, total)
-    else:
-        for pixels, own, group_kernel in _by_group(x, kernel, groups):
-            columns(pixels, group_kernel, window, total[..., own])
+    way_forward(x, kernel, window, groups)(x, kernel, window, groups, total)
     if bias is not None:
         total += bias
     if y is None or y is total:
@@ -81,8 +88,25 @@ def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
     return y
 
 
-def columns(x, kernel, window: Window, y) -> None:
-    """Write the outputs of one group into y, block by block."""
+def way_forward(x, kernel, window: Window, groups):
+    """For each output and tap, `columns` copies the channels, `pixel_by_pixel` writes and adds the filters."""
+    channels, filters = kernel.shape[2], kernel.shape[3] // groups
+    if _side_by_side(kernel, groups):
+        return stacked_columns
+    if any(axis.stride > 1 for axis in window) or len(window.taps) == 1 or 2 * filters > 3 * channels:
+        return columns
+    if prod(x.shape[:3]) < MANY or not np.isfinite(kernel.sum()):  # times the padding it is a NaN in columns
+        return columns
+    return pixel_by_pixel
+
+
+def columns(x, kernel, window: Window, groups, y) -> None:
+    """Write the outputs into y, block by block."""
+    for pixels, own, part in _by_group(x, kernel, groups):
+        _columns_of_group(pixels, part, window, y[..., own])
+
+
+def _columns_of_group(x, kernel, window: Window, y) -> None:
     matrix = kernel.reshape(prod(kernel.shape[:3]), kernel.shape[3]).astype(y.dtype, copy=False)
     for block in _column_blocks(window, x):
         windows, part = _columns(x, window, block), y[block]
@@ -90,6 +114,13 @@ def columns(x, kernel, window: Window, y) -> None:
             np.matmul(windows, matrix, out=part.reshape(len(windows), y.shape[3]))
         else:
             part[...] = (windows @ matrix).reshape(part.shape)
+
+
+def pixel_by_pixel(x, kernel, window: Window, groups, y) -> None:
+    """Write the outputs into y: pixels times a tap, added to the outputs that see them through it."""
+    y[...] = 0
+    for channels, own in _split(kernel, groups):
+        _add_taps(x[..., channels], kernel[::-1, ::-1, :, own], opposite(window), y[..., own])
 
 
 def stacked_columns(x, kernel, window: Window, groups, y) -> None:
@@ -109,11 +140,11 @@ def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
 
 
 def way_back(kernel, window: Window, groups):
-    """What is copied for each output and tap is small: products of the channels, not the filters of a window."""
+    """For each output and tap, `gather` copies the filters, the others write and add the channels."""
     channels, filters = kernel.shape[2], kernel.shape[3] // groups
     if len(window.taps) > 1 and FEW * channels < filters:
         return spread
-    if not _is_pixels(window) and channels <= filters and not _side_by_side(kernel, groups):
+    if not _is_pixels(window) and 2 * channels <= 3 * filters and not _side_by_side(kernel, groups):
         return tap_by_tap
     if not np.isfinite(kernel.sum()):  # times the padding of dy it would be a NaN where no output sees the pixel
         return spread_by_taps
@@ -121,18 +152,24 @@ def way_back(kernel, window: Window, groups):
 
 
 def tap_by_tap(dy, kernel, window: Window, groups) -> np.ndarray:
-    """The definition in blocks of outputs: the products of one tap are in the cache until they lie on their pixels."""
-    dtype, channels = accumulator(dy.dtype), kernel.shape[2]
-    dx = np.zeros((len(dy), window.rows.size, window.columns.size, channels * groups), dtype)
+    """The definition in blocks of outputs."""
+    shape = (len(dy), window.rows.size, window.columns.size, kernel.shape[2] * groups)
+    dx = np.zeros(shape, accumulator(dy.dtype))
     for pixels, own in _split(kernel, groups):
-        for block in blocks(window, len(dy), channels * dtype.itemsize):
-            part = dy[block][..., own]
-            outputs = part.reshape(-1, part.shape[3]).astype(dtype, copy=False)
-            for a, b in window.taps:
-                products = scratch("products", (*part.shape[:3], channels), dtype)
-                np.matmul(outputs, kernel[a, b, :, own].T, out=products.reshape(len(outputs), channels))
-                add_tap(dx[..., pixels], products, window, block, a, b)
+        _add_taps(dy[..., own], kernel[..., own].swapaxes(2, 3), window, dx[..., pixels])
     return dx.astype(dy.dtype, copy=False)
+
+
+def _add_taps(dy, matrices, window: Window, dx) -> None:
+    """The products of a block with one tap (kh, kw, O, C) are in the cache until they lie on their pixels."""
+    channels = matrices.shape[3]
+    for block in blocks(window, len(dy), channels * dx.itemsize):
+        part = dy[block]
+        outputs = part.reshape(-1, part.shape[3]).astype(dx.dtype, copy=False)
+        products = scratch("products", (*part.shape[:3], channels), dx.dtype)
+        for a, b in window.taps:
+            np.matmul(outputs, matrices[a, b], out=products.reshape(len(outputs), channels))
+            add_tap(dx, products, window, block, a, b)
 
 
 def spread(dy, kernel, window: Window, groups) -> np.ndarray:
@@ -208,16 +245,25 @@ def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarr
     for pixels, own, part in _by_group(x, dkernel, groups):
         outputs, filters = dy[..., own], part.shape[-1]
         total = part.reshape(-1, filters) if groups == 1 else np.zeros((prod(part.shape[:-1]), filters), part.dtype)
-        for n, block in enumerate(_column_blocks(window, pixels, least=min(total.shape))):
+        first = True
+        for block in _column_blocks(window, pixels, least=min(total.shape)):
             windows = _columns(pixels, window, block)
             own_outputs = outputs[block].reshape(len(windows), filters).astype(part.dtype, copy=False)
-            if n == 0:
-                np.matmul(windows.T, own_outputs, out=total)
-            else:
-                total += windows.T @ own_outputs
+            for rows in _summed(len(windows), total.size):
+                if first:
+                    np.matmul(windows[rows].T, own_outputs[rows], out=total)
+                else:
+                    total += windows[rows].T @ own_outputs[rows]
+                first = False
         if groups > 1:
             dkernel[..., own] = total.reshape(part.shape)
     return dkernel.astype(x.dtype, copy=False)
+
+
+def _summed(rows: int, kernel_size: int) -> list[slice]:
+    """The rows of a block that are summed at a time: few where that costs little, since short sums round less."""
+    step = SHORT if rows <= 4 * SHORT and kernel_size <= SMALL_KERNEL else rows
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, max(1, step))]
 
 
 def sum_per_channel(dy) -> np.ndarray:
@@ -281,10 +327,21 @@ def _columns(x, window, block) -> np.ndarray:
     """The block's windows as rows: (images*rows*columns, kh*kw*C); no copy where a window is a pixel."""
     windows, dtype = window_view(x, window, block), accumulator(x.dtype)
     if not windows.flags.c_contiguous or windows.dtype != dtype:
-        copy = scratch("columns", windows.shape, dtype)
-        copy[...] = windows
-        windows = copy
+        windows = _copied(windows, scratch("columns", windows.shape, dtype))
     return windows.reshape(prod(windows.shape[:3]), prod(windows.shape[3:]))
+
+
+def _copied(windows, copy) -> np.ndarray:
+    """The windows in another place; a row of taps that lie side by side goes as one item, which is twice as fast."""
+    *around, taps, channels = windows.shape
+    step = windows.itemsize
+    if windows.dtype == copy.dtype and windows.strides[4:] == (channels * step, step) and windows.size:
+        row = np.dtype((np.void, taps * channels * step))
+        rows = as_strided(windows, (*around, taps * channels), (*windows.strides[:4], step))
+        copy.reshape(rows.shape).view(row)[...] = rows.view(row)
+    else:
+        copy[...] = windows
+    return copy
 
 
 def _column_blocks(window, x, least: int = 1):

@@ -6,7 +6,8 @@ import numpy as np
 
 from numpycnn.ops.arguments import IMAGES, check_rank, entries, fail, floating, ieee, integer
 from numpycnn.ops.pooling import check_output
-from numpycnn.ops.pooling_passes import maximum, maximum_backward
+from numpycnn.ops.pooling_passes import maximum
+from numpycnn.ops.pooling_places import maximum_backward
 from numpycnn.ops.windows import Window, sliding_window
 
 __all__ = ["depth_max_pool", "depth_max_pool_backward"]
@@ -49,8 +50,7 @@ def depth_max_pool_backward(dy, x, pool_size, *, strides=None, padding="valid", 
     window = depth_window(op, x, pool_size, strides, padding)
     check_output(op, (*x.shape[:3], window.columns.output), dy=dy, y=y)
     columns = _channels_as_columns(x)
-    y = maximum(columns, window) if y is None else _channels_as_columns(y)
-    return maximum_backward(_channels_as_columns(dy), columns, y, window).reshape(x.shape)
+    return maximum_backward(_channels_as_columns(dy), columns, window).reshape(x.shape)
 
 
 def _channels_as_columns(x) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Pooling: the maximum or the average of every window of an image. Pooling has no weights.
 
-What the ops are and what they take is here; how their loops run, in pooling_passes.py.
+What the ops are and what they take is here; how their loops run, in pooling_passes.py and, where
+a gradient looks for the places of maxima, in pooling_places.py.
 """
 
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee, pair
-from numpycnn.ops.pooling_passes import average, average_backward, maximum, maximum_backward
+from numpycnn.ops.pooling_passes import average, average_backward, maximum
+from numpycnn.ops.pooling_places import maximum_backward
 from numpycnn.ops.windows import Window, explicit_pads, sliding_window
 
 __all__ = [
@@ -55,7 +57,7 @@ def max_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", y=
 
     A NaN and -inf count as in `max_pool2d`. (TensorFlow lets a NaN in first place take the gradient of its window.)
 
-    Args: dy of the output's shape; y: the output, where it is at hand.   Returns: dx.
+    Args: dy of the output's shape; y: the output; its values are not needed.   Returns: dx.
 
     >>> max_pool2d_backward([[[[8.0]]]], np.array([1.0, 3.0, 3.0, 2.0]).reshape(1, 2, 2, 1)).ravel()
     array([0., 8., 0., 0.])
@@ -64,7 +66,7 @@ def max_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", y=
     dy, x, y = floating(op, dy=dy, x=x, y=y)
     window = pool_window(op, x, pool_size, strides, padding)
     check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy, y=y)
-    return maximum_backward(dy, x, maximum(x, window) if y is None else y, window)
+    return maximum_backward(dy, x, window)
 
 
 @ieee

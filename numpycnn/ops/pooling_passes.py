@@ -6,8 +6,8 @@ that its windows hold (`windows.cut`); it stays in a core's cache, and blocks ar
 never enters: a tap reads only the pixels that it really sees.
 """
 
+from collections.abc import Iterator
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -25,11 +25,12 @@ def maximum(x, window: Window) -> np.ndarray:
     y = np.empty((len(x), *window.output_shape, x.shape[3]), x.dtype)
 
     def piece(block):
-        _pooled(np.fmax, lowest, x, window, block, y[block])
+        pixels, own = cut(window, block)
+        pooled(np.fmax, lowest, x[pixels], own, y[block])
         if not (y[block] >= lowest).all():
             np.fmax(y[block], lowest, out=y[block])
 
-    each(piece, _blocks(window, x.shape, 2 * window.columns.stride * x.itemsize), x.nbytes + y.nbytes)
+    each(piece, _blocks(window, x.shape, _held(window, x.shape[3]) * x.itemsize), x.nbytes + y.nbytes)
     return y
 
 
@@ -40,10 +41,12 @@ def average(x, window: Window, divisors) -> np.ndarray:
 
     def piece(block):
         total = y[block] if x.dtype == wide else np.empty(y[block].shape, wide)
-        _pooled(np.add, 0, x, window, block, total)
+        pixels, own = cut(window, block)
+        pooled(np.add, 0, x[pixels], own, total)
         y[block] = divide(total, block)
 
-    each(piece, _blocks(window, x.shape, 3 * window.columns.stride * wide.itemsize), x.nbytes + y.nbytes)
+    held = _held(window, x.shape[3]) + (x.dtype != wide)
+    each(piece, _blocks(window, x.shape, held * wide.itemsize), x.nbytes + y.nbytes)
     return y
 
 
@@ -59,111 +62,20 @@ def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
             wider = np.zeros((*share.shape[:2], own.columns.size, share.shape[3]), wide)
             for outputs, pixels in _taps(own.columns):
                 _add(wider[:, :, pixels], share[:, :, outputs], own.columns)
-            for outputs, pixels in _taps(own.rows):
+            for outputs, pixels in reversed(_taps(own.rows)):  # the first outputs of a pixel first, as block by block
                 _add(dx[n, rows, columns][:, pixels], wider[:, outputs], *own)
 
-    pieces = _blocks(window, x_shape, (1 + window.columns.stride) * wide.itemsize)
+    held = max(1, hands() // 2) * (1 + window.columns.stride) * wide.itemsize * x_shape[3]
+    pieces = list(whole_rows(window, x_shape[0], held))
     each(images, _by_images(pieces), 2 * dx.nbytes + dy.nbytes)
     return dx.astype(dy.dtype, copy=False)
-
-
-def maximum_backward(dy, x, y, window: Window) -> np.ndarray:
-    """Each output gives dy to the first pixel of its window, in row order, that equals it."""
-    way, held = way_back(window, finite=bool(np.isfinite(dy).all()))
-    dx = np.zeros(x.shape, accumulator(x.dtype))
-
-    def piece(block):
-        pixels, own = cut(window, block)
-        way(dx[pixels], dy[block], x[pixels], y[block], own)
-
-    pieces = _blocks(window, x.shape, held * dx.itemsize)
-    if way is _by_tiles:
-        each(piece, pieces, 2 * dx.nbytes + x.nbytes)
-    else:  # windows overlap; and many short steps would wait for each other more than two threads could save
-        for block in pieces:
-            piece(block)
-    return dx.astype(x.dtype, copy=False)
-
-
-def way_back(window: Window, *, finite: bool):
-    """Which loop brings dy back to the pixels of a block, and how many numbers it holds for each output."""
-    (rows, columns), phases = window, window.rows.stride * window.columns.stride
-    if not finite:
-        return _by_choice, 2 * phases + 2
-    if all(a.kernel == a.stride and a.before == 0 and a.output * a.kernel <= a.size for a in window):
-        return _by_tiles, 2 * columns.kernel + rows.kernel * columns.kernel // 4 + 1
-    return _by_masks, 2 * phases + 2
-
-
-# The ways of the gradient of a maximum: to the pixels dx of a block, which are 0 where windows lie side by side.
-
-
-def _by_choice(dx, dy, x, y, window: Window) -> None:
-    """The definition, tap by tap: where the pixel is the output and none before it was, it takes dy, else nothing."""
-    x = np.fmax(x, np.finfo(x.dtype).min)
-    unclaimed = np.ones(y.shape, bool)
-    for outputs, pixels in _both_taps(window):
-        first = unclaimed[outputs] & (x[pixels] == y[outputs])
-        unclaimed[outputs] ^= first
-        dx[pixels] += np.where(first, dy[outputs], 0)
-
-
-def _by_tiles(dx, dy, x, y, window: Window) -> None:
-    """The same for a finite dy and windows side by side, over whole rows of pixels, each beside its own output.
-
-    Where as many pixels equal their output as there are outputs, each is the first of its window.
-    """
-    (rows, columns), (_, height, width, _) = window, y.shape
-    y_wide, dy_wide = (np.repeat(array, columns.kernel, axis=2) for array in (y, dy))
-    x = x if (y > np.finfo(x.dtype).min).all() else np.fmax(x, np.finfo(x.dtype).min)
-    of_row = [(slice(None), slice(a, height * rows.kernel, rows.kernel)) for a in range(rows.kernel)]
-    of_row = [(*which, slice(0, width * columns.kernel)) for which in of_row]
-    equal = [x[pixels] == y_wide for pixels in of_row]
-    if sum(map(np.count_nonzero, equal)) != y.size:
-        unclaimed = np.ones(y.shape, bool)
-        for row in equal:
-            for b in range(columns.kernel):
-                row[:, :, b :: columns.kernel] &= unclaimed
-                unclaimed ^= row[:, :, b :: columns.kernel]
-    for pixels, first in zip(of_row, equal, strict=True):
-        np.multiply(dy_wide, first, out=dx[pixels], dtype=dx.dtype)
-
-
-def _by_masks(dx, dy, x, y, window: Window) -> None:
-    """The same for a finite dy, which a mask of ones and zeros may multiply, over pixels sorted by phase.
-
-    With strides (sh, sw), tap (a, b) sees every sh-th row and sw-th column: the pixels of one phase. Phases lie in
-    memory without gaps, so that each step runs through whole rows of the outputs.
-    """
-    lowest, strides = np.finfo(x.dtype).min, (window.rows.stride, window.columns.stride)
-    counted = x if (y > lowest).all() else np.fmax(x, lowest)
-    phases: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
-    unclaimed, equal, share = np.ones(y.shape, bool), np.empty(y.shape, bool), np.empty(y.shape, dx.dtype)
-    for outputs, pixels in _both_taps(window):
-        phase = tuple(slice(p.start % s, None, s) for p, s in zip(pixels[1:], strides, strict=True))
-        key = phase[0].start, phase[1].start
-        if key not in phases:
-            own = np.ascontiguousarray(counted[:, *phase])
-            phases[key] = own, np.zeros(own.shape, dx.dtype)
-        within = (slice(None), *map(_within_phase, pixels[1:], strides))
-        own, gradient = (array[within] for array in phases[key])
-        first, part = equal[outputs], share[outputs]
-        np.equal(own, y[outputs], out=first)
-        first &= unclaimed[outputs]
-        unclaimed[outputs] ^= first
-        np.multiply(dy[outputs], first, out=part, dtype=part.dtype)
-        gradient += part
-    for (row, column), (_, gradient) in phases.items():
-        _add(dx[:, row :: strides[0], column :: strides[1]], gradient, *window)
 
 
 # What they are made of.
 
 
-def _pooled(combine, start, x, window: Window, block: Block, out) -> None:
-    """Combine every window of a block into out: down its rows, then across its columns."""
-    pixels, own = cut(window, block)
-    x = x[pixels]
+def pooled(combine, start, x, own: Window, out) -> None:
+    """Combine every window into out: down its rows, then across its columns."""
     down = _taps(own.rows)
     if len(down) == 1 and down[0][0] == slice(0, own.rows.output):
         narrow = x[:, down[0][1]]
@@ -171,11 +83,21 @@ def _pooled(combine, start, x, window: Window, block: Block, out) -> None:
         narrow = np.empty((len(x), own.rows.output, *x.shape[2:]), out.dtype)
         _combined(combine, start, [((slice(None), o), x[:, p]) for o, p in down], narrow)
     every = (slice(None), slice(None))
-    if own.columns.stride == 1 or (own.columns.kernel <= 3 and x.shape[3] >= NARROW):
+    if not _by_phase(own.columns, x.shape[3]):
         parts = [((*every, o), narrow[:, :, p]) for o, p in _taps(own.columns)]
     else:
         parts = [((*every, o), part) for o, part in _columns_by_phase(narrow, own.columns)]
     _combined(combine, start, parts, out)
+
+
+def _by_phase(columns: Axis, channels: int) -> bool:
+    """Whether pixels are gathered before they are combined: many are, or their loops would be short."""
+    return columns.stride > 1 and (columns.kernel > 3 or channels < NARROW)
+
+
+def _held(window: Window, channels: int) -> int:
+    """Numbers that `pooled` holds for each output and channel: what the rows leave, and that sorted by phase."""
+    return window.columns.stride * (2 if _by_phase(window.columns, channels) else 1)
 
 
 def _columns_by_phase(x, axis: Axis):
@@ -185,7 +107,7 @@ def _columns_by_phase(x, axis: Axis):
         key = pixels.start % axis.stride
         if key not in phases:
             phases[key] = np.ascontiguousarray(x[:, :, key :: axis.stride])
-        yield outputs, phases[key][:, :, _within_phase(pixels, axis.stride)]
+        yield outputs, phases[key][:, :, within_phase(pixels, axis.stride)]
 
 
 def _combined(combine, start, parts, out) -> None:
@@ -204,7 +126,7 @@ def _combined(combine, start, parts, out) -> None:
         combine(out[place], values, out=out[place], dtype=out.dtype)
 
 
-def _within_phase(pixels: slice, stride: int) -> slice:
+def within_phase(pixels: slice, stride: int) -> slice:
     """A step through every stride-th pixel as a step through one phase of them."""
     first = pixels.start // stride
     return slice(first, first + len(range(pixels.start, pixels.stop, stride)))
@@ -214,7 +136,7 @@ def _taps(axis: Axis) -> list[tuple[slice, slice]]:
     return [(outputs, pixels) for outputs, pixels in map(axis.tap, range(axis.kernel)) if outputs.stop > outputs.start]
 
 
-def _both_taps(window: Window):
+def both_taps(window: Window):
     """For every tap, in row order: the outputs that see a pixel through it, and those pixels, as indices."""
     columns = _taps(window.columns)
     for rows_out, rows_in in _taps(window.rows):
@@ -238,8 +160,16 @@ def _divider(divisors):
 
 
 def _blocks(window, x_shape, held: int) -> list[Block]:
-    """Blocks of outputs, `held` bytes of work for each and channel: at most 2 BLOCK_BYTES on all threads together."""
-    return list(blocks(window, x_shape[0], max(1, hands() // 2) * held * x_shape[3]))
+    """Blocks of outputs, `held` bytes of work for each and channel: all threads together stay below 2 BLOCK_BYTES."""
+    return list(blocks(window, x_shape[0], hands() * held * x_shape[3] * 5 // 4, 2))
+
+
+def whole_rows(window: Window, batch: int, held: int, times: int = 1) -> Iterator[Block]:
+    """Blocks of whole rows of outputs: then a pixel gets its sums in one order, however large the blocks are."""
+    rows, columns = window
+    narrow = Window(rows, columns._replace(output=min(1, columns.output)))
+    for block in blocks(narrow, batch, held * columns.output, times):
+        yield block._replace(columns=slice(0, columns.output))
 
 
 def _by_images(pieces: list[Block]) -> list[list[Block]]:

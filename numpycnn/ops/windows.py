@@ -225,6 +225,21 @@ def _transposed_axis(op, name, size, kernel, stride, dilation, padding, added) -
     return Axis(output, kernel, stride, dilation, before, after, size)
 
 
+def opposite(window: Window) -> Window:
+    """A window without strides, read from its pixels to its outputs: each pixel is seen by outputs, last tap first."""
+    return Window(
+        *(
+            axis._replace(
+                size=axis.output,
+                before=axis.extent - 1 - axis.before,
+                after=axis.size + axis.before - axis.output,
+                output=axis.size,
+            )
+            for axis in window
+        )
+    )
+
+
 def blocks(window: Window, batch: int, window_bytes: int, times: int = 1) -> Iterator[Block]:
     """Cut all outputs into blocks whose windows, of `window_bytes` each, take at most `times` BLOCK_BYTES together."""
     height, width = window.output_shape

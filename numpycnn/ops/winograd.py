@@ -30,7 +30,7 @@ import numpy as np
 
 from numpycnn.ops.arguments import accumulator, fail
 from numpycnn.ops.correlation import TIMES, columns, correlate_to_input
-from numpycnn.ops.windows import Axis, Block, Window, blocks, cut, window_view
+from numpycnn.ops.windows import Axis, Block, Window, blocks, cut, opposite, window_view
 
 ALGORITHMS = {"winograd_2x2": 2, "winograd_4x4": 4}
 """The outputs of one tile along an axis, m, by the name of the algorithm."""
@@ -131,11 +131,7 @@ def winograd_to_input(m: int, dy, kernel, window: Window) -> np.ndarray:
     if not np.isfinite(kernel.sum()):  # times the padding of dy it would be a NaN where no output sees the pixel
         return correlate_to_input(dy, kernel, window, 1)
     turned = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
-    axes = [
-        Axis(axis.output, TAPS, 1, 1, TAPS - 1 - axis.before, axis.size + axis.before - axis.output, axis.size)
-        for axis in window
-    ]
-    return winograd(m, dy, turned, None, Window(*axes))
+    return winograd(m, dy, turned, None, opposite(window))
 
 
 def _tiles(axis: Axis, m: int) -> Axis:
@@ -162,4 +158,4 @@ def _put(squares, part) -> None:
 def _again(x, kernel, window: Window, block: Block, y) -> None:
     """The outputs of a block from their own windows."""
     pixels, own = cut(window, block)
-    columns(x[pixels], kernel, own, y[block])
+    columns(x[pixels], kernel, own, 1, y[block])

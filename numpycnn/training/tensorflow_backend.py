@@ -101,6 +101,7 @@ def settings(problem: Problem) -> Iterator[None]:
 
     before = keras.config.floatx()
     keras.config.set_floatx(problem.config.dtype)
+    tf.get_logger().addFilter(_is_news)
     keras.utils.set_random_seed(problem.config.seed % 2**32)
     if problem.config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -114,6 +115,12 @@ def settings(problem: Problem) -> Iterator[None]:
         raise
     finally:
         keras.config.set_floatx(before)
+        tf.get_logger().removeFilter(_is_news)
+
+
+def _is_news(record) -> bool:
+    """That each run compiles functions of its own is meant so, and no reason for TensorFlow's warning."""
+    return "retracing" not in record.getMessage()
 
 
 def compiled(problem: Problem, graph: Model | None = None) -> KerasForm:

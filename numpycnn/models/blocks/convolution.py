@@ -25,18 +25,29 @@ def max_pool(x: Tensor, pool_size: int, *, strides: int, padding="same", name: s
     return MaxPooling2D(pool_size, strides, padding, name=name)(x)
 
 
-def bn_relu(x: Tensor, *, relu: bool = True, epsilon: float = 1e-3, scale: bool = True, name: str) -> Tensor:
+def bn_relu(
+    x: Tensor, *, relu: bool = True, epsilon: float = 1e-3, momentum: float = 0.99, scale: bool = True, name: str
+) -> Tensor:
     """Batch normalization, and ReLU unless told otherwise; scale=False leaves gamma out."""
-    x = BatchNormalization(epsilon=epsilon, scale=scale, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=momentum, epsilon=epsilon, scale=scale, name=f"{name}_bn")(x)
     return ReLU(name=f"{name}_relu")(x) if relu else x
 
 
 def conv_bn(
-    x: Tensor, filters: int, kernel_size, *, relu=True, epsilon: float = 1e-3, scale=True, name: str, **options
+    x: Tensor,
+    filters: int,
+    kernel_size,
+    *,
+    relu: bool = True,
+    epsilon: float = 1e-3,
+    momentum: float = 0.99,
+    scale: bool = True,
+    name: str,
+    **options,
 ) -> Tensor:
     """Convolution with the options of `conv`, batch normalization, and ReLU unless told otherwise, as `bn_relu`."""
     x = conv(x, filters, kernel_size, name=f"{name}_conv", **options)
-    return bn_relu(x, relu=relu, epsilon=epsilon, scale=scale, name=name)
+    return bn_relu(x, relu=relu, epsilon=epsilon, momentum=momentum, scale=scale, name=name)
 
 
 def _padded(x: Tensor, size, strides, padding: str, name: str) -> tuple[Tensor, str]:

@@ -12,10 +12,15 @@ from numpycnn.models.blocks.convolution import bn_relu, conv, conv_bn
 __all__ = ["bottleneck_unit", "preactivation_bottleneck", "preactivation_unit", "residual_unit"]
 
 keras_bn_relu = partial(bn_relu, epsilon=1.001e-5)
+torch_bn_relu = partial(bn_relu, epsilon=1e-5)
 
 
-def residual_unit(x: Tensor, filters: int, *, strides: int = 1, name: str) -> Tensor:
+def residual_unit(
+    x: Tensor, filters: int, *, strides: int = 1, conv_bn: Callable[..., Tensor] = conv_bn, name: str
+) -> Tensor:
     """The basic residual unit: two 3x3 convolutions beside a skip connection, added before the last ReLU.
+
+    Args: conv_bn: how convolution and batch normalization are made.
 
     Source: He et al., arXiv:1512.03385, figures 2 and 5 (left), option B.
     """
@@ -58,15 +63,23 @@ def bottleneck_unit(
 
 
 def preactivation_unit(
-    x: Tensor, filters: int, *, strides: int = 1, dropout: float = 0.0, epsilon: float = 1e-5, name: str
+    x: Tensor,
+    filters: int,
+    *,
+    strides: int = 1,
+    dropout: float = 0.0,
+    norm_relu: Callable[..., Tensor] = torch_bn_relu,
+    name: str,
 ) -> Tensor:
     """The basic unit with normalization and ReLU before each 3x3 convolution, and dropout between the two.
 
+    Args: norm_relu: how normalization with ReLU is made.
+
     Source: Zagoruyko & Komodakis, arXiv:1605.07146, figure 1 (d); He et al., arXiv:1603.05027, figure 4 (e).
     """
-    before = bn_relu(x, epsilon=epsilon, name=f"{name}_1")
+    before = norm_relu(x, name=f"{name}_1")
     main = conv(before, filters, 3, strides=strides, padding="even", name=f"{name}_1_conv")
-    main = Dropout(dropout, name=f"{name}_dropout")(bn_relu(main, epsilon=epsilon, name=f"{name}_2"))
+    main = Dropout(dropout, name=f"{name}_dropout")(norm_relu(main, name=f"{name}_2"))
     main = conv(main, filters, 3, name=f"{name}_2_conv")
     same_size = strides == 1 and x.shape[-1] == filters
     skip = x if same_size else conv(before, filters, 1, strides=strides, name=f"{name}_skip_conv")
