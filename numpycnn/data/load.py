@@ -26,7 +26,7 @@ from numpycnn.ops.arguments import fail, integer, pair
 
 __all__ = ["DATASETS", "load_dataset"]
 
-DATASETS = ("digits", SCENES, *PUBLISHED, FLOWERS)
+DATASETS = ("digits", *PUBLISHED, FLOWERS, SCENES)
 """The names that `load_dataset` knows."""
 
 OP = "load_dataset"
