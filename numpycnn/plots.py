@@ -243,9 +243,14 @@ def training_curves(history: Sequence[dict[str, Any]], *, path=None) -> "Figure"
     if not history:
         fail("training_curves", "there must be at least one epoch", history=history)
     names = [name for name in history[0] if name != "epoch" and not name.startswith("val_")]
-    figure = new_figure("training_curves", figsize=(4 * len(names), 3.2))
+    columns = min(len(names), 4)
+    rows = -(-len(names) // columns)
+    figure = new_figure("training_curves", figsize=(4 * columns, 3.2 * rows))
     epochs = [row["epoch"] for row in history]
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[len(names) :]:
+        axes.remove()
+    for axes, name in zip(panels, names, strict=False):
         for key, label in ((name, "train"), (f"val_{name}", "validation")):
             if key in history[0]:
                 axes.plot(epochs, [row[key] for row in history], marker=".", label=label)

@@ -13,6 +13,9 @@ from numpycnn.detection import iou, non_max_suppression
 from numpycnn.detection.overlap import iou_backward
 from numpycnn.explanations import EXPLAINED, explain, find
 from numpycnn.explanations.catalogue import frames
+from numpycnn.layers import Input
+from numpycnn.models import Model
+from numpycnn.models.blocks import residual_unit as make_unit
 from numpycnn.testing.strategies import distinct, paddings, values
 from reference_tests.library.command_line import figures, refused, run, succeeds
 
@@ -259,6 +262,28 @@ def test_softmax_with_cross_entropy():
     np.testing.assert_allclose(receives, (ops.softmax(logits) - np.eye(4)[3])[0])
 
 
+def test_weights_of_ones_own_in_a_normalization_and_a_residual_unit(tmp_path):
+    """On arrays and photographs, at a place that was asked for, with the numbers of the ops and the layers."""
+    rng = np.random.default_rng(0)
+    x, gamma, beta = rng.normal(size=(4, 5, 6, 3)), rng.normal(size=3), rng.normal(size=3)
+    for name, array in {"x": x, "gamma": gamma, "beta": beta}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    given = f"--array {tmp_path}/x.npy --weights {tmp_path}/gamma.npy --weights {tmp_path}/beta.npy"
+    found = figures(f"explain batch_normalization {given} --at 2,5,1 --plot {tmp_path}/it.svg")
+    assert found["value"] == ops.batch_normalization_train(x, gamma=gamma, beta=beta)[0][0, 2, 5, 1]
+    refused(f"explain batch_normalization {given} --weights {tmp_path}/beta.npy", "takes at most 2 arrays as weights")
+    inputs = Input((5, 6, 3))
+    model = Model(inputs, make_unit(inputs, 3, name="unit"), dtype="float64", seed=5)
+    options = []
+    for i, weight in enumerate(model.get_weights()):
+        np.save(tmp_path / f"{i}.npy", weight * rng.uniform(0.5, 1.5, weight.shape))
+        options.append(f"--weights {tmp_path}/{i}.npy")
+    model.set_weights([np.load(option.split()[1]) for option in options])
+    found = figures(f"explain residual_unit --array {tmp_path}/x.npy --at 2,5,1 {' '.join(options)}")
+    assert found["value"] == model.predict(x)[0, 2, 5, 1]
+    refused(f"explain residual_unit --array {tmp_path}/x.npy {options[0]}", "the values must be those of weights")
+
+
 # The command.
 
 EXAMPLE = "explain conv2d --input 5x7x3 --kernel 3x2 --strides 2x1 --padding same --at 1,2,0"
@@ -324,15 +349,21 @@ def test_arrays_photographs_and_weights_of_ones_own(tmp_path):
         ("conv2d --kernel 9", "the kernel must fit the padded height"),
         ("conv2d --input 5x7", "the input of conv2d must have 3 sizes"),
         ("conv2d --input 5x7x3 --array x.npy", "--array and --input exclude each other"),
-        ("conv2d --array nowhere.npy", "nowhere.npy"),
+        ("conv2d --array nowhere.npy", "--array: there is no file nowhere.npy"),
+        ("conv2d --array .", "--array: there is no file ."),
+        ("conv2d --weights nowhere.npy", "--weights: there is no file nowhere.npy"),
+        ("conv2d --plot nowhere/x.png", "--plot: there is no folder nowhere"),
         ("conv2d --weights k.npy --filters 3", "--weights says --filters already"),
         ("iou --at 0", "iou explains all of its result"),
         ("iou --image x.jpg", "--image is for ops that read images"),
         ("iou --animate x.gif", "--animate slides a window, and iou has none"),
         ("conv2d --animate x.mp4", "--animate writes .gif; got x.mp4"),
         ("conv2d --plot x.jpg", "--plot writes .png or .svg; got x.jpg"),
-        ("conv2d --input 50x70x3 --animate x.gif", "an animation shows at most 256 places"),
-        ("max_pool2d --weights k.npy", "k.npy"),
+        (
+            "conv2d --input 50x70x3 --animate x.gif",
+            "at most 256 places of the window; conv2d has 48 * 69 = 3,312 here",
+        ),
+        ("max_pool2d --weights pyproject.toml", "pyproject.toml: "),
         ("sparse_categorical_crossentropy --at 5", "at must be the true class, from [0] to [4]"),
         ("non_max_suppression --set iou_threshold=2", "iou_threshold"),
     ],

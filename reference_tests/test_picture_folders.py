@@ -1,5 +1,7 @@
 """Folders of pictures, a subfolder for each class: numbered as Keras does, read when asked for, and named when bad."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -112,3 +114,31 @@ def test_folders_without_pictures_are_named(tmp_path):
     (tmp_path / "weed").mkdir()
     with pytest.raises(ValueError, match=r"weed must hold pictures \(.*\.jpg .*\) of the class 'weed'"):
         load_dataset(tmp_path)
+
+
+def test_tf_flowers_prepared_by_its_library(tmp_path, monkeypatch):
+    """Real files of tensorflow-datasets, written by itself from pictures of our own; where it is installed."""
+    tfds = pytest.importorskip("tensorflow_datasets")
+    whole = tfds.builder
+    monkeypatch.setattr(tfds, "builder", lambda name: whole(name, data_dir=tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"tf_flowers is not in .*build tf_flowers"):
+        load_dataset("tf_flowers")
+    files = []
+    for i in range(40):
+        file = io.BytesIO()
+        Image.fromarray(np.full((20 + i, 30, 3), 6 * i, np.uint8)).save(file, "JPEG")
+        files.append((f"{i}.jpg", {"image": file, "label": i % 5}))
+        file.seek(0)
+    builder = whole("tf_flowers", data_dir=tmp_path)
+    monkeypatch.setattr(builder, "_split_generators", lambda *args, **options: {"train": iter(files)})
+    builder.download_and_prepare()
+    data = load_dataset("tf_flowers", size=16)
+    assert data.class_names == ("dandelion", "daisy", "tulips", "sunflowers", "roses")
+    assert [len(split) for split in data.splits().values()] == [30, 6, 4]
+    shades = []
+    for split in data.splits().values():
+        x, y = split.batch(range(len(split)))
+        example = np.rint(x.mean(axis=(1, 2, 3)) / 6).astype(int)
+        np.testing.assert_array_equal(y, example % 5)
+        shades += example.tolist()
+    assert sorted(shades) == list(range(40))

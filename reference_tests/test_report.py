@@ -1,6 +1,7 @@
 """`numpycnn report`: Grad-CAM against TensorFlow's tape, occlusion by hand, and the page in a browser."""
 
 import base64
+import io
 import json
 import re
 import time
@@ -35,7 +36,7 @@ from reference_tests.library.command_line import ROOT, refused, succeeds
 HEIGHT, WIDTH = 31, 23
 
 
-def network(end="softmax", *, nested=False, dtype="float32") -> Model:
+def network(end="softmax", *, nested=False, hidden=0, dtype="float32") -> Model:
     """Every kind of window, a skip connection, and a softmax that is part of a layer or a layer of its own."""
     inputs = Input((HEIGHT, WIDTH, 3), name="picture")
     x = Conv2D(6, (3, 2), strides=(2, 1), padding="same", groups=3, activation="relu", name="grouped")(inputs)
@@ -48,6 +49,8 @@ def network(end="softmax", *, nested=False, dtype="float32") -> Model:
         within = Input(x.shape)
         x = Model(within, Conv2D(5, 2, name="inner")(within), name="within")(x)
     x = GlobalAveragePooling2D(name="mean")(x)
+    if hidden:
+        x = Dense(hidden, activation="relu", name="hidden")(x)
     if end == "layer":
         x = Activation("softmax", name="shares")(Dense(7, name="scores")(x))
     else:
@@ -161,7 +164,7 @@ def test_the_page_has_what_count_says(picture):
 
 def test_the_sums_on_the_page_are_the_values_of_the_layers(picture):
     """By the same steps as the page's script: pixels behind an output, times weights, plus bias."""
-    model = network()
+    model = network(hidden=5)
     found, outputs = report_contents(model, *picture), model.activations(picture[1])
     sources, seen = {}, set()
     for layer in found["layers"]:
@@ -170,8 +173,13 @@ def test_the_sums_on_the_page_are_the_values_of_the_layers(picture):
             continue
         seen.add(layer["kind"])
         if "values" in own:
-            sources[own["source"]] = numbers(own["values"]).reshape(own["input"])
+            sources[own["source"]] = numbers(own["values"]).reshape(own.get("input", -1))
         x = sources[own["source"]]
+        if own["kind"] == "dense":
+            total = numbers(own["weights"]).reshape(-1, own["terms"]) @ x + numbers(own["bias"])
+            total = np.exp(total) / np.exp(total).sum() if own["activation"] == "softmax" else np.maximum(total, 0)
+            np.testing.assert_allclose(total, y, rtol=1e-5)
+            continue
         rng = np.random.default_rng(0)
         for i, j, o in rng.integers(0, y.shape, (20, 3)):
             total, real = [], []
@@ -190,7 +198,7 @@ def test_the_sums_on_the_page_are_the_values_of_the_layers(picture):
             else:
                 value = max(real) if own["kind"] == "max" else np.mean(real)
             assert value == pytest.approx(y[i, j, o], rel=1e-5, abs=1e-5)
-    assert seen == {"Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D"}
+    assert seen == {"Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "Dense"}
 
 
 def test_the_page_needs_nothing_else(picture):
@@ -205,6 +213,11 @@ def test_a_model_without_classes_has_a_page_too(picture):
     model = Sequential([Conv2D(3, 3, padding="same")], input_shape=(HEIGHT, WIDTH, 3))
     found = report_contents(model, *picture)
     assert (found["predictions"], found["attribution"]) == ([], None)
+
+
+def test_outputs_that_are_no_shares_are_said_to_be_none(picture):
+    for end, shares in (("softmax", True), ("sigmoid", True), ("layer", True), (None, False)):
+        assert report_contents(network(end), *picture)["shares"] is shares
 
 
 # The command.
@@ -222,6 +235,72 @@ def test_the_command(photograph, tmp_path):
     network().save(tmp_path / "small.keras")
     succeeds(f"report {tmp_path}/small.keras --image {photograph} -o {tmp_path}/b.html")
     assert (tmp_path / "a.html").stat().st_size < 2e6 > (tmp_path / "b.html").stat().st_size
+
+
+def pages_data(path):
+    return json.loads(re.search(r'type="application/json">(.*?)</script>', path.read_text(encoding="utf-8"), re.S)[1])
+
+
+def keras_models():
+    """Kinds of models as people save them: one gray sigmoid, logits, within each other, two outputs, maps, any size."""
+    import keras
+    from keras import layers as own
+
+    yield (
+        "sigmoid",
+        keras.Sequential(
+            [
+                keras.Input((28, 26, 1)),
+                own.Conv2D(4, 3, activation="relu"),
+                own.Flatten(),
+                own.Dense(1, activation="sigmoid"),
+            ]
+        ),
+    )
+    image = keras.Input((40, 52, 3))
+    x = own.SeparableConv2D(5, 3, padding="same", activation="relu")(own.Rescaling(1 / 255.0)(image))
+    x = own.BatchNormalization()(own.DepthwiseConv2D(3, strides=2, padding="same")(x))
+    yield "logits", keras.Model(image, own.Dense(10)(own.GlobalAveragePooling2D()(own.ReLU()(x))))
+    within = keras.Input((32, 30, 3))
+    base = keras.Model(within, own.Conv2D(6, 3, activation="relu")(within), name="base")
+    image = keras.Input((32, 30, 3))
+    x = own.Conv2DTranspose(4, 3, strides=2, padding="same")(own.Dropout(0.2)(base(image)))
+    yield "nested", keras.Model(image, own.Dense(3, activation="softmax")(own.GlobalMaxPooling2D()(x)))
+    yield "heads", keras.Model(image, [own.Dense(3, activation="softmax")(own.Flatten()(x)), own.Conv2D(2, 1)(x)])
+    yield "maps", keras.Model(image, own.Conv2D(2, 1, activation="softmax")(own.UpSampling2D()(x)))
+    yield (
+        "any_size",
+        keras.Sequential(
+            [
+                keras.Input((None, None, 3)),
+                own.Conv2D(4, 3, activation="elu"),
+                own.GlobalAveragePooling2D(),
+                own.Dense(2),
+            ]
+        ),
+    )
+
+
+def test_models_that_keras_saved(photograph, tmp_path):
+    for name, model in keras_models():
+        model.save(tmp_path / f"{name}.keras")
+        succeeds(f"report {tmp_path}/{name}.keras --image {photograph} -o {tmp_path}/{name}.html")
+        found = pages_data(tmp_path / f"{name}.html")
+        assert len(found["predictions"]) == {"sigmoid": 1, "logits": 5, "nested": 3, "any_size": 2}.get(name, 0)
+        assert found["shares"] is (name in ("sigmoid", "nested", "heads", "maps"))
+        if name == "sigmoid":  # the picture is shown as the network gets it
+            url = found["picture"]["url"].partition(",")[2]
+            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url)))).astype(int)
+            assert np.ptp(pixels, axis=-1).max() <= 2 < np.ptp(pixels)
+
+
+def test_a_model_with_two_inputs_is_refused_in_plain_words(photograph, tmp_path):
+    image, more = Input((9, 7, 3)), Input((5,))
+    Model([image, more], [Flatten()(image), Dense(2)(more)]).save(tmp_path / "two.keras")
+    message = (
+        "needs a model with one input (height, width, channels), of 1 or 3 channels, for the picture; this one has 2"
+    )
+    refused(f"report {tmp_path}/two.keras --image {photograph} -o {tmp_path}/a.html", message)
 
 
 @pytest.mark.parametrize(
@@ -320,6 +399,38 @@ def test_hovering_marks_the_receptive_field_and_shows_the_sum(browser, page, pic
     else:
         assert max(sums, 0) == pytest.approx(max(output[i, j, channel], 0), rel=1e-4, abs=1e-5)
     assert browser.errors == []
+
+
+def test_choosing_a_value_of_a_dense_layer_shows_its_sum(browser, page, picture):
+    """By the mouse and by keyboard: the logit, which softmax then makes a share of."""
+    shown(browser, page, "scores")
+    model = network()
+    outputs = model.activations(picture[1])
+    logits = outputs["mean"] @ model.variables["scores/kernel"].value + model.variables["scores/bias"].value
+    for k in (0, 3, 4):
+        if k == 3:
+            browser.hover("#value-3")
+        if k == 4:
+            browser.run("document.querySelector('#value-3').focus()")
+            browser.press("Tab")
+        text = browser.run("document.querySelector('#working .sum').textContent")
+        assert text.startswith(f"scores[{k}] = ")
+        assert text.endswith(", then softmax")
+        total = float(browser.run("document.querySelector('#working .sum').dataset.sum"))
+        assert total == pytest.approx(logits[0, k], rel=1e-5)
+    assert browser.run("document.querySelectorAll('button.value[aria-pressed=true]').length") == 1
+    assert browser.errors == []
+
+
+def test_in_print_nothing_is_cut_off(browser, page):
+    browser.open(page)
+    browser.wait(CHOSEN)
+    browser.send("Emulation.setEmulatedMedia", media="print")
+    graph = "document.querySelector('#graph')"
+    assert browser.run(f"{graph}.scrollHeight <= {graph}.clientHeight")
+    assert browser.run("getComputedStyle(document.querySelector('#overlays')).display") == "none"
+    printed = browser.send("Page.printToPDF")["data"]
+    assert base64.b64decode(printed).startswith(b"%PDF")
 
 
 def test_it_is_used_by_keyboard(browser, page):

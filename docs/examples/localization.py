@@ -17,20 +17,9 @@ from descent import descend
 from numpycnn import plots
 from numpycnn.data import Scenes, sample_digits, scenes
 from numpycnn.detection import convert_boxes, localization_loss, localization_loss_backward, mean_box_iou
-from numpycnn.layers import Conv2D, Dense, Flatten, Input
-from numpycnn.models import Model
-from numpycnn.models.localization import localization_heads
+from numpycnn.models import Model, digit_localizer
 
 SIDE = 32
-
-
-def network() -> Model:
-    """Three strided convolutions and a dense layer under the two heads."""
-    inputs = x = Input((SIDE, SIDE, 1), name="input")
-    for filters in (16, 32, 64):
-        x = Conv2D(filters, 3, strides=2, padding="same", activation="relu", kernel_initializer="he_normal")(x)
-    x = Dense(96, activation="relu", kernel_initializer="he_normal")(Flatten()(x))
-    return Model(inputs, localization_heads(x, 10), name="digit_localizer")
 
 
 def one_digit(digits, labels, count: int, seed: int) -> tuple[Scenes, np.ndarray, np.ndarray]:
@@ -75,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     digits, labels = sample_digits()
     known = np.arange(len(digits)) < 1500  # the last writers' digits are for the test
     made, classes, boxes = one_digit(digits[known], labels[known], options.scenes, seed=0)
-    model = network()
+    model = digit_localizer()
     losses = train(model, made.images, classes, boxes, options)
 
     test, classes, boxes = one_digit(digits[~known], labels[~known], 300, seed=1)

@@ -26,7 +26,8 @@ def as_written(app, what, name, thing, options, lines):
     """A docstring as it stands in the code: its first paragraph as text, the rest line by line."""
     first, _, rest = "\n".join(lines).partition("\n\n")
     parts = re.split(r"(^>>> .*?(?:\n\n|\Z))", rest, flags=re.M | re.S)
-    lines[:] = [re.sub(r"([\\`*_|])", r"\\\1", first), ""]
+    words = re.split(r"(`[^`]+`)", first)
+    lines[:] = ["".join(f"`{w}`" if w[:1] == "`" else re.sub(r"([\\`*_|])", r"\\\1", w) for w in words), ""]
     for part in filter(str.strip, parts):
         kind = "pycon" if part.startswith(">>>") else "text"
         lines += [f".. code-block:: {kind}", "", *("   " + line for line in part.strip("\n").splitlines()), ""]
@@ -40,6 +41,14 @@ def on_source_read(app, name, source):
     if "\nfile_format: mystnb\n" in source[0]:
         notebook = name.rpartition("/")[2]
         source[0] += f"\n---\n\nThis page as a notebook: {{nb-download}}`{notebook}.ipynb`\n"
+
+
+def name_sources_by_their_modules(app, env):
+    """A page of source links back to where its module is described, also where another module shows its names too."""
+    sources = getattr(env, "_viewcode_modules", {})
+    sources.pop("builtins", None)
+    for module, (code, tags, used, _) in {name: entry for name, entry in sources.items() if entry}.items():
+        sources[module] = code, tags, used, module
 
 
 def write_reference(app):
@@ -76,5 +85,6 @@ def write(path: Path, text: str):
 def setup(app):
     app.connect("builder-inited", write_reference)
     app.connect("source-read", on_source_read)
+    app.connect("env-check-consistency", name_sources_by_their_modules)
     app.connect("autodoc-process-docstring", as_written)
     return {"parallel_read_safe": True}

@@ -46,7 +46,7 @@ def explain(
     ] = None,
     weights: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="The kernel, as .npy; then others, as the bias.", rich_help_panel=NUMBERS),
+        typer.Option(metavar="FILE", help="The kernel, or gamma, as .npy; then the others.", rich_help_panel=NUMBERS),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random integers.", rich_help_panel=NUMBERS)] = 0,
     plot: Annotated[
@@ -54,7 +54,7 @@ def explain(
     ] = None,
     animate: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Slide the window over the input, as .gif.", rich_help_panel=OUTPUT),
+        typer.Option(metavar="FILE", help="Slide the window, as .gif; at most 256 places.", rich_help_panel=OUTPUT),
     ] = None,
     as_list: Annotated[bool, typer.Option("--list", help="What can be explained.", rich_help_panel=OUTPUT)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.", rich_help_panel=OUTPUT)] = False,
@@ -91,7 +91,7 @@ def explain(
     _check_file("--animate", animate, (".gif",))
     if animate is not None and not found.slides:
         raise Unusable(f"--animate slides a window, and {op} has none")
-    options |= {"weights": None if not weights else [_array(path) for path in weights], "seed": seed}
+    options |= {"weights": None if not weights else [_array("--weights", path) for path in weights], "seed": seed}
     with usable():
         explanation = explanations.explain(op, x, at=_place(at), **options)
     if plot is not None or animate is not None:
@@ -123,7 +123,7 @@ def _input(found, shape, array: Path | None, image: Path | None):
     if array is not None and (image is not None or shape is not None):
         raise Unusable(f"--array and {'--image' if image is not None else '--input'} exclude each other")
     if array is not None:
-        x = _array(array)
+        x = _array("--array", array)
         if len(found.input_shape) == 3 and x.ndim == 2:
             x = x[..., None]  # a picture of one channel
         boxes = found.input_shape[-1] == 4 and len(found.input_shape) == 2
@@ -143,7 +143,9 @@ def _input(found, shape, array: Path | None, image: Path | None):
     return np.round(fit([photograph], shape[:2]) * 255.0)
 
 
-def _array(path: Path) -> np.ndarray:
+def _array(option: str, path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise Unusable(f"{option}: there is no file {path}")
     with usable(ValueError, OSError, EOFError, about=str(path)):
         array = np.load(path, allow_pickle=False)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
@@ -163,6 +165,8 @@ def _place(text: str | None) -> tuple[int, ...] | None:
 def _check_file(option: str, path: Path | None, endings: tuple[str, ...]) -> None:
     if path is not None and path.suffix.lower() not in endings:
         raise Unusable(f"{option} writes {' or '.join(endings)}; got {path.name}")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise Unusable(f"{option}: there is no folder {path.parent}")
 
 
 def _draw(explanations, op: str, x, explanation, plot: Path | None, animate: Path | None, options) -> None:

@@ -12,6 +12,7 @@ from numpycnn.cli.labels import labels_of, preprocessing_of
 from numpycnn.cli.tables import print_table, shape_text
 from numpycnn.cli.targets import resolve_model, sizes
 from numpycnn.models import Model
+from numpycnn.training import output_names
 
 __all__ = ["predict"]
 
@@ -47,9 +48,10 @@ def predict(
     batch of them, are taken as they are. Of a model in the folder of a run, the run says the range and the classes.
     """
     model = resolve_model(target, classes, sizes("--input", input_shape))
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        ends = f"{len(model.inputs)} and {len(model.outputs)}"
-        raise Unusable(f"{target}: predict needs a model with one input and one output; this one has {ends}")
+    if len(model.inputs) != 1:
+        raise Unusable(f"{target}: predict needs a model with one input; this one has {len(model.inputs)}")
+    if out is not None and len(model.outputs) != 1:
+        raise Unusable(f"{target}: --out writes the one output of a model; this one has {len(model.outputs)}")
     names, batches = [], []
     mode = preprocessing_of(target, preprocessing)
     for path in inputs:
@@ -57,20 +59,22 @@ def predict(
         names += [str(path)] if len(batch) == 1 else [f"{path}[{i}]" for i in range(len(batch))]
         batches.append(batch)
     with usable(about=target):
-        y = np.concatenate([model.predict(batch) for batch in batches])
+        runs = [model.predict(batch) for batch in batches]
+    ys = [np.concatenate(own) for own in zip(*(run if isinstance(run, list) else [run] for run in runs), strict=True)]
     if out is not None:
         with usable(OSError, about=str(out)):
-            np.save(out, y)
-    found = labels_of(target, labels, y.shape[-1])
-    rows = [_row(name, scores, top, found.names) for name, scores in zip(names, y, strict=True)]
+            np.save(out, ys[0])
+    words = labels_of(target, labels, ys[0].shape[-1])
+    rows = [row for i, name in enumerate(names) for row in _rows(model, name, [y[i] for y in ys], top, words.names)]
     if as_json:
-        about = {"model": target, "output_shape": y.shape[1:], "preprocessing": mode}
-        about["labels_from"] = str(labels or found.source) if found.names else None
+        shapes = [y.shape[1:] for y in ys]
+        about = {"model": target, "output_shape": shapes[0] if len(ys) == 1 else shapes, "preprocessing": mode}
+        about["labels_from"] = str(labels or words.source) if words.names else None
         typer.echo(json.dumps({**about, "inputs": rows}, indent=2))
         return
     _print(rows)
-    if found.source is not None and y.ndim == 2:
-        typer.echo(f"labels from {found.source}")
+    if words.source is not None and ys[0].ndim == 2:
+        typer.echo(f"labels from {words.source}")
 
 
 def _read(path: Path, model: Model, preprocessing: str) -> np.ndarray:
@@ -90,6 +94,23 @@ def _read(path: Path, model: Model, preprocessing: str) -> np.ndarray:
     return x if shape[2] == 3 else x.mean(axis=-1, keepdims=True)
 
 
+def _rows(model: Model, name: str, outputs: list[np.ndarray], top: int, labels: list[str]) -> list[dict[str, Any]]:
+    """What is shown of one example: a row for each output, with its name where there are several.
+
+    The first output is one of classes, if any is; of others, as a box, the values are shown as they are.
+    """
+    if len(outputs) == 1:
+        return [_row(name, outputs[0], top, labels)]
+    rows = []
+    for i, (own, scores) in enumerate(zip(output_names(model), outputs, strict=True)):
+        if i == 0 or scores.ndim != 1:
+            row = _row(name, scores, top, labels)
+        else:
+            row = {"input": name, "values": scores.tolist()}
+        rows.append({**row, "output": own})
+    return rows
+
+
 def _row(name: str, scores: np.ndarray, top: int, labels: list[str]) -> dict[str, Any]:
     """What is shown of one example: its highest scores, or the range of an output that is no list of classes."""
     if scores.ndim != 1:
@@ -107,7 +128,10 @@ def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         for place, found in enumerate(row.get("top", ()), 1):
             lines.append((row["input"], str(place), str(found["class"]), f"{found['score']:.6g}", found["label"]))
+        if "values" in row:
+            values = ", ".join(f"{value:.4g}" for value in row["values"])
+            lines.append((row["input"], "", "", values, row["output"]))
         if "shape" in row:
             values = f"{row['least']:.6g} to {row['largest']:.6g}"
-            lines.append((row["input"], "", shape_text(row["shape"]), values, ""))
+            lines.append((row["input"], "", shape_text(row["shape"]), values, row.get("output", "")))
     print_table(("input", "rank", "class", "score", "label"), lines, right=(1, 2, 3))

@@ -70,7 +70,9 @@ def _fitted(model: Model, target: str, image: Path | None, preprocessing: str) -
 
     shapes = [tensor.shape for tensor in model.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][2] not in (1, 3):
-        raise Unusable(f"{target}: report needs a model with one input (height, width, 1 or 3); this one has {shapes}")
+        inputs = ", ".join(map(str, shapes))
+        rule = "report needs a model with one input (height, width, channels), of 1 or 3 channels, for the picture"
+        raise Unusable(f"{target}: {rule}; this one has {len(shapes)}: {inputs}")
     with usable(ValueError, OSError, ImportError):
         photograph = sample_photographs()[0] if image is None else read_picture("report", image)
     height, width, channels = (
@@ -82,4 +84,6 @@ def _fitted(model: Model, target: str, image: Path | None, preprocessing: str) -
     fitted = fit([photograph], (height, width))
     with usable():
         x = preprocess(fitted, preprocessing)
-    return model, np.round(fitted[0] * 255).astype(np.uint8), x if channels == 3 else x.mean(axis=-1, keepdims=True)
+    if channels == 1:
+        fitted, x = np.repeat(fitted.mean(axis=-1, keepdims=True), 3, axis=-1), x.mean(axis=-1, keepdims=True)
+    return model, np.round(fitted[0] * 255).astype(np.uint8), x

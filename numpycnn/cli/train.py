@@ -61,11 +61,20 @@ def train(
         str | None, typer.Option(metavar="NAME[,...]", help="As cosine or cosine,alpha=0.1.", rich_help_panel=TRAINING)
     ] = None,
     loss: Annotated[
-        list[str] | None, typer.Option(help="Of each output, in their order.", rich_help_panel=TRAINING)
+        list[str] | None,
+        typer.Option(metavar="[OUTPUT=]NAME", help="Of each output, in order or named.", rich_help_panel=TRAINING),
     ] = None,
-    loss_weight: Annotated[list[float] | None, typer.Option(help="Of each loss.", rich_help_panel=TRAINING)] = None,
+    loss_weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[OUTPUT=]NUMBER", help="Of each output, unless given 1.", rich_help_panel=TRAINING),
+    ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="One more of each output, as top_5_accuracy.", rich_help_panel=TRAINING)
+        list[str] | None,
+        typer.Option(
+            metavar="[OUTPUT=]NAME",
+            help="One more of each output, or of one.",
+            rich_help_panel=TRAINING,
+        ),
     ] = None,
     class_weight: Annotated[
         str | None, typer.Option(metavar="balanced", help="Rare classes weigh more.", rich_help_panel=TRAINING)
@@ -179,6 +188,6 @@ def _run(plan: Plan, out: Path, *, resume: bool, as_json: bool) -> int:
     else:
         tests = ", ".join(f"{name} {value:.4g}" for name, value in found.test.items())
         typer.echo(f"best epoch {found.best_epoch} of {len(found.history)}: {tests or 'no examples to test on'}")
-        kept = ("best.keras", "metrics.csv", "curves.png", "per_class.csv", "confusion.png")
+        kept = ("best.keras", "metrics.csv", "curves.png", "per_class.csv", "confusion.png", "boxes.png")
         typer.echo(f"kept in {out}: {', '.join(name for name in kept if (out / name).exists())}")
     return 0

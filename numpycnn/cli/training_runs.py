@@ -15,16 +15,17 @@ from numpycnn.cli.errors import Unusable, usable
 from numpycnn.cli.tables import byte_count, byte_text
 from numpycnn.cli.targets import is_model_file, model_functions, number_or_pair, resolve_model
 from numpycnn.counting import Count, count
-from numpycnn.data import Arrays, Dataset, augmentation_from, filled_up, load_dataset
+from numpycnn.data import Arrays, Dataset, Located, augmentation_from, filled_up, load_dataset
 from numpycnn.models import Model
 from numpycnn.training import (
     Best,
     EarlyStopping,
-    Head,
     ReduceLROnPlateau,
     TrainingConfig,
     TrainingError,
+    heads_in_words,
     optimizer_in_words,
+    output_names,
     read_json,
 )
 from numpycnn.training.batches import steps_of
@@ -66,8 +67,9 @@ def plan_of(options: dict[str, Any]) -> Plan:
         raise Unusable("--balance fills classes up with augmented copies: say how with --augment")
     with usable(ValueError, TypeError):
         data = data_of(about, options["seed"])
-        config = _config(options, steps_of(len(data.train), options["batch"]))
-        return Plan(_model(about, data, config), data, config, about)
+        model = _model(about, data, options["seed"])
+        config = _config(options, model, data)
+        return Plan(_in_dtype(model, config), data, config, about)
 
 
 def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
@@ -82,7 +84,7 @@ def resumed_plan(out: Path, options: dict[str, Any], given: list[str]) -> Plan:
         about = {name: kept.pop(name) for name in OF_THE_COMMAND}
         config = TrainingConfig.from_dict(kept)
         data = data_of(about, config.seed)
-        plan = Plan(_model(about, data, config), data, config, about)
+        plan = Plan(_in_dtype(_model(about, data, config.seed), config), data, config, about)
     if set(given) - NOT_OF_THE_RUN:
         _check_same(plan, options, set(given) - NOT_OF_THE_RUN)
     return plan
@@ -118,12 +120,12 @@ def data_of(about: dict[str, Any], seed: int) -> Dataset:
             folder=about["data_folder"],
             download=about["download"],
         )
-    if about["resizing"] is not None and isinstance(data.train, Arrays):
+    if about["resizing"] is not None and isinstance(data.train, Arrays | Located):
         raise Unusable(f"--resizing goes with --size, or with files of pictures; {about['data']} is left as it is")
     return filled_up(data, seed) if about["balance"] else data
 
 
-def _model(about, data: Dataset, config: TrainingConfig) -> Model:
+def _model(about, data: Dataset, seed: int) -> Model:
     """One that is named is made for the classes and the pictures of the data, its weights drawn by the run's seed."""
     target = about["model"]
     if is_model_file(target) or ":" in target:
@@ -132,7 +134,11 @@ def _model(about, data: Dataset, config: TrainingConfig) -> Model:
         classes = about["classes"] if about["classes"] is not None else len(data.class_names)
         takes = "input_shape" in _parameters(target)
         model = resolve_model(target, classes, data.shape if takes else None)
-        model.initialize(config.seed)
+        model.initialize(seed)
+    return model
+
+
+def _in_dtype(model: Model, config: TrainingConfig) -> Model:
     return model if str(model.dtype) == config.dtype else model.astype(config.dtype)
 
 
@@ -143,11 +149,7 @@ def _parameters(target: str) -> tuple[str, ...]:
     return () if function is None else tuple(signature(function).parameters)
 
 
-def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
-    losses = options["loss"] or ["sparse_categorical_crossentropy"]
-    weights = options["loss_weight"] or [1.0] * len(losses)
-    if len(weights) != len(losses):
-        raise Unusable(f"--loss-weight must be given for each --loss; got {len(weights)} for {len(losses)}")
+def _config(options: dict[str, Any], model: Model, data: Dataset) -> TrainingConfig:
     monitor, epochs = options["monitor"], options["epochs"]
     patience, plateau = options["early_stopping"], options["plateau"]
     return TrainingConfig(
@@ -158,11 +160,14 @@ def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
             options["optimizer"],
             learning_rate=options["learning_rate"],
             schedule=options["schedule"],
-            steps=steps * epochs,
+            steps=steps_of(len(data.train), options["batch"]) * epochs,
         ),
-        heads=tuple(
-            Head(loss=loss, weight=w, metrics=_metrics(loss, options["metric"] or []))
-            for loss, w in zip(losses, weights, strict=True)
+        heads=heads_in_words(
+            output_names(model),
+            data.train.targets,
+            losses=options["loss"] or (),
+            weights=options["loss_weight"] or (),
+            metrics=options["metric"] or (),
         ),
         class_weight=options["class_weight"],
         l2=options["l2"],
@@ -178,13 +183,6 @@ def _config(options: dict[str, Any], steps: int) -> TrainingConfig:
         early_stopping=None if patience is None else EarlyStopping(monitor=monitor, patience=patience),
         plateau=None if plateau is None else ReduceLROnPlateau(monitor=monitor, patience=plateau),
     )
-
-
-def _metrics(loss: str, more: list[str]) -> tuple[str, ...]:
-    """Those that go with a loss, then what was asked for in addition."""
-    names = {"binary_crossentropy": ("binary_accuracy",)}
-    own = names.get(loss, ("accuracy",) if loss.endswith("categorical_crossentropy") else ())
-    return tuple(dict.fromkeys([*own, *more]))
 
 
 def check_memory(plan: Plan, memory: str | None, *, force: bool) -> Fits:

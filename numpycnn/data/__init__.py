@@ -4,6 +4,7 @@ from numpycnn.data.augmentation import *
 from numpycnn.data.class_folders import *
 from numpycnn.data.cutouts import *
 from numpycnn.data.dataset import *
+from numpycnn.data.digit_scenes import *
 from numpycnn.data.idx import *
 from numpycnn.data.imagenet import *
 from numpycnn.data.load import *

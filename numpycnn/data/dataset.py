@@ -3,23 +3,25 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from numpycnn.data.resizing import resize_pictures
-from numpycnn.ops.arguments import fail, integer
+from numpycnn.ops.arguments import check_shape, fail, integer
 
-__all__ = ["Arrays", "Dataset", "Fitted", "Split", "filled_up", "held_out"]
+__all__ = ["Arrays", "Dataset", "Fitted", "Located", "Split", "filled_up", "held_out"]
 
 
 class Split(ABC):
     """Examples in a fixed order. What trains on them asks for batches of its own order.
 
-    `y` holds the class number of every example, int64 (n,).
+    `y` holds the class number of every example, int64 (n,).   `targets` says what a model is to tell of each, an output
+    for each.
     """
 
     y: np.ndarray
+    targets: ClassVar[tuple[str, ...]] = ("class",)
 
     @property
     @abstractmethod
@@ -33,7 +35,10 @@ class Split(ABC):
 
     @abstractmethod
     def batch(self, indices) -> tuple[np.ndarray, np.ndarray]:
-        """x (batch, height, width, channels) as it is stored, and y (batch,), of the examples at these indices."""
+        """x (batch, height, width, channels) as it is stored, and y (batch,), of the examples at these indices.
+
+        Where there are several targets, a tuple of an array for each in place of y.
+        """
 
     @abstractmethod
     def take(self, indices) -> "Split":
@@ -63,6 +68,40 @@ class Arrays(Split):
 
     def take(self, indices) -> "Arrays":
         return Arrays(*self.batch(np.asarray(indices)))
+
+
+@dataclass(frozen=True, eq=False)
+class Located(Split):
+    """Examples of which the place is known too: those of another split, and the box of each.
+
+    Args: split: pictures and their classes; boxes: (n, 4) as rel_center_xywh, float32.
+    """
+
+    split: Split
+    boxes: np.ndarray
+    targets: ClassVar[tuple[str, ...]] = ("class", "box")
+
+    def __post_init__(self):
+        check_shape("Located", (len(self.split), 4), "a box of four numbers for each example", boxes=self.boxes)
+
+    @property
+    def y(self) -> np.ndarray:  # type: ignore[override]
+        return self.split.y
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.split.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.split.dtype
+
+    def batch(self, indices) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:  # type: ignore[override]
+        x, y = self.split.batch(indices)
+        return x, (y, self.boxes[indices])
+
+    def take(self, indices) -> "Located":
+        return Located(self.split.take(indices), self.boxes[indices])
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from numpycnn.data.cifar import batches_folder
 from numpycnn.data.class_folders import class_names, pictures_in, split_folders
 from numpycnn.data.cutouts import sample_digits
 from numpycnn.data.dataset import Arrays, Dataset, Split, fitted, held_out, how_many, images_of, labels_of, named
+from numpycnn.data.digit_scenes import SCENES, digit_scenes
 from numpycnn.data.download import download as fetch
 from numpycnn.data.flowers import FLOWERS, load_flowers
 from numpycnn.data.published import (
@@ -25,7 +26,7 @@ from numpycnn.ops.arguments import fail, integer, pair
 
 __all__ = ["DATASETS", "load_dataset"]
 
-DATASETS = ("digits", *PUBLISHED, FLOWERS)
+DATASETS = ("digits", *PUBLISHED, FLOWERS, SCENES)
 """The names that `load_dataset` knows."""
 
 OP = "load_dataset"
@@ -45,9 +46,10 @@ def load_dataset(
     """A data set to train, to validate and to test on.
 
     Args:
-        name_or_path: a name of DATASETS; a .npz file with x_train, y_train, x_test, y_test (as Keras's mnist.npz) or
-            with x, y; a folder of the four idx files of MNIST and its relatives, of CIFAR-10's batches, or of a
-            subfolder with pictures for each class, or of such folders named train, test and, maybe, validation.
+        name_or_path: a name of DATASETS ("scenes" are generated, as of `digit_scenes`); a .npz file with x_train,
+            y_train, x_test, y_test (as Keras's mnist.npz) or with x, y; a folder of the four idx files of MNIST and its
+            relatives, of CIFAR-10's batches, or of a subfolder with pictures for each class, or of such folders named
+            train, test and, maybe, validation.
         size: (height, width) or one integer, to which pictures are brought as they are read. None leaves arrays as
             they are, and is 224 for files of pictures.
         channels: 3, or 1 for gray pictures; None leaves arrays as they are, and is 3 for files of pictures.
@@ -57,7 +59,8 @@ def load_dataset(
         validation: how many of the examples to train on are held out, or which fraction of them. By default 5,000 of a
             published data set, and otherwise a tenth. Of published data sets, whose order is mixed, the last are taken;
             otherwise they are drawn, the same number of each class as nearly as can be.
-        seed: of this drawing, and of the fifth that is drawn to test on where nothing says what is for that.
+        seed: of this drawing, of the fifth that is drawn to test on where nothing says what is for that, and of what is
+            generated.
 
     Returns: Dataset. Pixels come as they are stored: uint8 0 .. 255, or floats; labels are int64.
     Raises: FileNotFoundError where it is not on this machine, naming the ways to get it; ValueError for files that are
@@ -77,6 +80,8 @@ def load_dataset(
         fail(OP, f"folder goes with the name of a published data set, {', '.join((*PUBLISHED, FLOWERS))}", name=name)
     if download and name not in PUBLISHED:
         fail(OP, f"download goes with the name of a published data set, {', '.join(PUBLISHED)}", name=name)
+    if name == SCENES:
+        return _scenes(size or (32, 32), channels or 1, validation, seed)
     pictures = {"size": size or (224, 224), "channels": channels or 3, "resizing": resizing}
     if name == FLOWERS:
         if folder is None:
@@ -121,6 +126,17 @@ def _found(name: str, folder: Path | None, download: bool) -> Path:
         ways.append("let it be downloaded (download=True, --download)")
     looked = " and ".join(map(str, places))
     raise FileNotFoundError(f"{OP}: {name} is not in {looked}: {'; or '.join(ways)}.")
+
+
+def _scenes(size, channels: int, validation, seed: int) -> Dataset:
+    """6,000 scenes to train and to validate on, 600 to test on, made in the size that is asked for."""
+    options = {"size": size, "channels": channels}
+    rest, test = (
+        digit_scenes(6_000, seed=2 * seed, **options),
+        digit_scenes(600, seen=False, seed=2 * seed + 1, **options),
+    )
+    train, held = _hold_out(rest, 0.1 if validation is None else validation, seed)
+    return Dataset(SCENES, tuple("0123456789"), train, held, test, "scikit-learn's digits, generated")
 
 
 def _published(name: str, parts: Parts, validation, source: str) -> Dataset:

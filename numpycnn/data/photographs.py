@@ -87,9 +87,23 @@ def read_picture(op: str, source: Any, name: str = "", *, gray: bool = False) ->
         raise FileNotFoundError(f"{op}: there is no file {name}.")
     try:
         with Image.open(source) as picture:
-            pixels = np.array(ImageOps.exif_transpose(picture).convert("L" if gray else "RGB"))
+            pixels = np.array(_of_bytes(ImageOps.exif_transpose(picture)).convert("L" if gray else "RGB"))
             return pixels[..., None] if gray else pixels
     except UnidentifiedImageError:
         raise ValueError(f"{op}: {name} is in no picture format that Pillow knows.") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{op}: {name} cannot be read as a picture: {error}.") from error
+
+
+def _of_bytes(picture: Any) -> Any:
+    """The same picture with a byte a channel; of 16 bits the upper 8 are taken, as tf.io.decode_png does.
+
+    Pillow alone would cut everything above 255 to white.
+    """
+    from PIL import Image
+
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
+        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"the range of its pixels of 32 bits (mode {picture.mode}) is not known; save it with 8 or 16")
+    return picture

@@ -26,6 +26,9 @@ __all__ = ["EXPLAINED", "Explained", "explain", "find", "frames"]
 MOST_FRAMES = 256
 """The most pictures of an animation."""
 
+MOST_ARRAYS = {"batch_normalization": 2}
+"""How many weights an op without a layer takes."""
+
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -50,7 +53,12 @@ class Explained(NamedTuple):
     def options(self) -> list[str]:
         """The arguments it takes, those of its weights first."""
         own = [name for name, given in signature(self.function).parameters.items() if given.kind == given.KEYWORD_ONLY]
-        return [*self.weight_options, *(name for name in own if name not in ("at", "dy", "seed"))]
+        return [*self.weight_options, *(name for name in own if name not in ("at", "dy", "seed", "weights"))]
+
+    @property
+    def weighted(self) -> bool:
+        """Whether it takes weights from the caller."""
+        return self.layer is not None or self.function in (batch_normalization, residual_unit)
 
     @property
     def weight_options(self) -> list[str]:
@@ -112,7 +120,8 @@ def explain(op: str, x=None, *, weights=None, at=None, seed: int = 0, **options)
         op: a name of EXPLAINED.
         x: its input with the batch axis, or boxes (n, 4) as xyxy; a shape without it, or None, for small random
             integers.
-        weights: of its layer, in their order; None for small random integers.
+        weights: of its layer, in their order: the kernel, then the bias; gamma, then beta; those of all layers of a
+            residual unit. None for small random integers, or for a unit as it is drawn for training.
         at: the place of the value; None for the middle.   seed: of what is random, which includes dy.
         options: the op's own, as strides, and those of its weights, as filters.
 
@@ -129,8 +138,10 @@ def explain(op: str, x=None, *, weights=None, at=None, seed: int = 0, **options)
     shape = found.input_shape if x is None else tuple(x) if isinstance(x, tuple) else None
     if shape is not None:
         x = _drawn(rng, op, found, shape)
-    arrays = [x, *_more(rng, op, found, x, weights, given)]
     own = {name: value for name, value in given.items() if name not in found.weight_options}
+    if found.function is residual_unit:
+        own["weights"], weights = weights, None
+    arrays = [x, *_more(rng, op, found, x, weights, given)]
     names = signature(found.function).parameters
     if "seed" in names:
         own["seed"] = seed
@@ -149,9 +160,11 @@ def frames(op: str, x, chosen: Explanation, **options) -> list[Explanation]:
     """
     axes = find(op).slides
     sizes = [chosen.output_shape[axis] for axis in axes]
-    if not axes or prod(sizes) > MOST_FRAMES:
-        count = f"{prod(sizes):,} places" if axes else "no window"
-        fail("explain", f"an animation shows at most {MOST_FRAMES} places; {op} has {count} here")
+    if not axes:
+        fail("explain", f"an animation slides a window, and {op} has none")
+    if prod(sizes) > MOST_FRAMES:
+        rule = f"an animation shows at most {MOST_FRAMES} places of the window"
+        fail("explain", f"{rule}; {op} has {' * '.join(map(str, sizes))} = {prod(sizes):,} here")
     found = []
     for place in np.ndindex(*sizes):
         at = list(chosen.at)
@@ -178,9 +191,12 @@ def _drawn(rng: np.random.Generator, op: str, found: Explained, shape: tuple[int
 def _more(rng, op: str, found: Explained, x, weights, given) -> list[np.ndarray]:
     """What the op takes besides its input: the weights of its layer, scale and offset, or scores."""
     if weights is not None:
-        if found.layer is None:
+        if not found.weighted:
             fail("explain", f"{op} has no weights")
-        return [np.asarray(weight) for weight in weights]
+        most, given = MOST_ARRAYS.get(op), [np.asarray(weight) for weight in weights]
+        if most is not None and len(given) > most:
+            fail("explain", f"{op} takes at most {most} arrays as weights", weights=len(given))
+        return given
     if found.layer is not None:
         options = {name: given[name] for name in found.weight_options if name in given}
         groups = (

@@ -12,20 +12,23 @@ from numpycnn.ops.arguments import IMAGES, check_rank, floating
 __all__ = ["residual_unit"]
 
 
-def residual_unit(x, *, at=None, dy=None, filters=None, strides=1, seed=0) -> Explanation:
-    """One value of `models.blocks.residual_unit`, its weights drawn as for training.
+def residual_unit(x, *, at=None, dy=None, filters=None, strides=1, seed=0, weights=None) -> Explanation:
+    """One value of `models.blocks.residual_unit`.
 
     Args: x: images; at: (row, column, channel), None for the largest channel in the middle;
         dy: the gradient by the output, None for 1 at the chosen value alone;
-        filters: None for as many as x has channels; strides: of its first convolution; seed: of its weights.
+        filters: None for as many as x has channels; strides: of its first convolution;
+        weights: of all its layers, in the order of the model's `weights`; None to draw them by `seed` as for training.
 
-    Raises: ValueError for a rank, filters, strides or a place outside of the output.
+    Raises: ValueError for a rank, filters, strides, weights or a place outside of the output.
     """
     (x,) = floating("residual_unit", x=x)
     check_rank("residual_unit", IMAGES, x=x)
     inputs = Input(x.shape[1:])
     filters = x.shape[3] if filters is None else filters
     model = Model(inputs, make_unit(inputs, filters, strides=strides, name="unit"), dtype="float64", seed=seed)
+    if weights is not None:
+        model.set_weights(weights)
     y = model.forward(x)
     if at is None and y.size:
         row, column = middle(y.shape[1:3])

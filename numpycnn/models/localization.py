@@ -1,10 +1,22 @@
 """A network that tells what is in a picture and where: one trunk with two heads."""
 
-from numpycnn.layers import Dense, Input, Tensor
+from numpycnn.layers import Conv2D, Dense, Flatten, Input, Tensor
 from numpycnn.models.model import Model
 from numpycnn.models.xception import xception_features
 
-__all__ = ["xception_localizer"]
+__all__ = ["digit_localizer", "xception_localizer"]
+
+
+def digit_localizer(classes: int = 10, input_shape=(32, 32, 1)) -> Model:
+    """Three strided convolutions and a dense layer under the two heads: small enough to be trained in a minute.
+
+    123,054 parameters for 32x32 pictures. Outputs as of `xception_localizer`. Source: none; made for `digit_scenes`.
+    """
+    inputs = x = Input(input_shape, name="input")
+    for filters in (16, 32, 64):
+        x = Conv2D(filters, 3, strides=2, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+    x = Dense(96, activation="relu", kernel_initializer="he_normal")(Flatten()(x))
+    return Model(inputs, localization_heads(x, classes), name="digit_localizer")
 
 
 def xception_localizer(classes: int = 5, input_shape=(224, 224, 3)) -> Model:

@@ -142,11 +142,16 @@ def _head(flat: Model, layer: str | None) -> tuple[Tensor, Graph]:
         fail("grad_cam", f"every way from the input to the output must go through the layer; some go around {layer}")
 
 
+def makes_shares(layer: Any) -> bool:
+    """Whether a layer ends in softmax or sigmoid, so that its values lie between 0 and 1."""
+    return getattr(layer, "activation", None) in SHARES or layer.keras_class in ("Softmax", "Sigmoid")
+
+
 def _logits(flat: Model) -> tuple[Tensor, dict]:
     """What softmax or sigmoid at the end is made of, or else the output itself; and the names of all layers."""
     (output,) = flat.outputs
     layer: Any = output.node.layer
-    if getattr(layer, "activation", None) not in SHARES and layer.keras_class not in ("Softmax", "Sigmoid"):
+    if not makes_shares(layer):
         return output, flat.names
     if layer.keras_class in ("Activation", "Softmax", "Sigmoid"):
         return output.node.inputs[0], flat.names

@@ -10,18 +10,15 @@ from numpycnn.layers.base import Node
 from numpycnn.models import Model
 from numpycnn.models.nesting import flattened
 from numpycnn.ops.arguments import fail
-from numpycnn.report.attribution import cam_layer, cam_of_maps, occlusion_map
+from numpycnn.report.attribution import cam_layer, cam_of_maps, makes_shares, occlusion_map
 from numpycnn.report.encoding import as_jpeg, as_png, gray_levels, rounded
 from numpycnn.report.purposes import purpose
-from numpycnn.report.working import Working
+from numpycnn.report.working import MOST_VALUES, Working
 
 __all__ = ["report_contents"]
 
 MAP_PIXELS, FEWEST_MAPS, MOST_MAPS = 150_000, 4, 16
 """Of a layer so many maps are shown as make up this many pixels."""
-
-MOST_VALUES = 64
-"""The most values of a layer without maps that are shown."""
 
 MOST_FILTERS, MOST_CHANNELS = 16, 8
 OCCLUSION_MACS, LEAST_SIDE = 40 * 10**9, 96
@@ -69,6 +66,7 @@ def report_contents(model: Model, picture, x, *, labels: Sequence[str] = (), top
         "totals": _totals(counted),
         "memory": _memory(flat),
         "predictions": _predictions(scores, labels, top) if known else [],
+        "shares": makes_shares(flat.outputs[0].node.layer),
         "attribution": _attribution(flat, x, scores, explained, kept[explained]) if known and explained else None,
     }
 

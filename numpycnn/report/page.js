@@ -103,12 +103,14 @@ function markField(layer, i, j) {
 function buildPredictions() {
   if (!data.predictions.length) return;
   const bars = make("div", { class: "bars" });
+  const most = data.shares ? 1 : Math.max(...data.predictions.map((row) => Math.abs(row.score || 0)), 1e-30);
   for (const row of data.predictions) {
     const bar = make("span", { class: "bar" });
-    bar.style.width = `${Math.max(0, Math.min(1, row.score)) * 100}%`;
-    bars.append(make("span", {}, row.label), bar, make("span", {}, row.score < 1e-4 ? "below 0.0001" : short(row.score)));
+    bar.style.width = `${Math.max(0, Math.min(1, row.score / most)) * 100}%`;
+    const text = row.score === null ? "not finite" : data.shares && row.score < 1e-4 ? "below 0.0001" : short(row.score);
+    bars.append(make("span", {}, row.label), bar, make("span", {}, text));
   }
-  at("predictions").append(make("h3", {}, "Top predictions"), bars);
+  at("predictions").append(make("h3", {}, data.shares ? "Top predictions" : "Highest outputs, without softmax or sigmoid"), bars);
 }
 
 // The network: a row for each layer, and a line for each way that goes around some.
@@ -190,15 +192,23 @@ function figures(layer) {
 }
 
 function showValues(layer) {
-  const most = Math.max(...layer.values.map((value) => Math.abs(value || 0)), 1e-30), bars = make("div", { class: "bars" });
+  const most = Math.max(...layer.values.map((value) => Math.abs(value || 0)), 1e-30), bars = make("div", { class: "bars values" });
   layer.values.forEach((value, k) => {
     const bar = make("span", { class: "bar" });
     bar.style.width = `${(Math.abs(value || 0) / most) * 100}%`;
-    bars.append(make("span", {}, String(k)), bar, make("span", {}, value === null ? "not finite" : short(value)));
+    bars.append(layer.working ? valueButton(layer, k) : make("span", {}, String(k)), bar,
+      make("span", {}, value === null ? "not finite" : short(value)));
   });
   const part = layer.of > layer.values.length ? `The first ${layer.values.length} of ${whole(layer.of)} values` : "Its values";
-  at("maps").append(make("h3", {}, part), bars);
+  at("maps").append(make("h3", {}, layer.working ? `${part}: choose one for its sum` : part), bars);
   at("receptive").textContent = `A value of ${layer.name} sees the whole picture.`;
+  if (layer.working) showDense(layer, 0);
+}
+
+function valueButton(layer, k) {
+  const button = make("button", { type: "button", class: "value", id: `value-${k}`, "aria-label": `value ${k}` }, String(k));
+  for (const event of ["pointerenter", "focus", "click"]) button.addEventListener(event, () => showDense(layer, k));
+  return button;
 }
 
 // Feature maps.
@@ -356,6 +366,28 @@ function conclusion(working, terms, shown, channel) {
   const after = working.activation && working.activation !== "linear" ? `, then ${working.activation}` : "";
   return { text: `${shown.map((part) => short(part.total)).join(" + ")}${others} + bias ${short(bias)} = ${short(total + bias)}${after}`,
     value: total + bias };
+}
+
+const MOST_PRODUCTS = 12;
+
+/** What value o of a dense layer adds up: the largest products, and the rest together. */
+function showDense(layer, o) {
+  for (const button of at("maps").querySelectorAll("button.value"))
+    button.setAttribute("aria-pressed", String(button.id === `value-${o}`));
+  const { working } = layer, x = sourceOf(working), count = working.terms, weights = floats(working.weights);
+  const terms = Array.from({ length: count }, (_, c) => ({ c, value: x[c], weight: weights[o * count + c] }));
+  for (const term of terms) term.product = term.value * term.weight;
+  const largest = [...terms].sort((a, b) => Math.abs(b.product) - Math.abs(a.product)).slice(0, MOST_PRODUCTS);
+  const table = make("table", { class: "terms" }, make("caption", {}, `value × weight, the largest ${largest.length} of ${whole(count)} products`));
+  for (const { c, value, weight, product } of largest)
+    table.append(make("tr", {}, ...[`input ${c}`, brief(value), `× ${brief(weight)}`, `= ${brief(product)}`].map((text) => make("td", {}, text))));
+  const total = terms.reduce((sum, term) => sum + term.product, 0), top = largest.reduce((sum, term) => sum + term.product, 0);
+  const bias = floats(working.bias)[o], value = total + bias;
+  const others = count > largest.length ? ` + ${short(total - top)} (the other ${whole(count - largest.length)})` : "";
+  const after = working.activation && working.activation !== "linear" ? `, then ${working.activation}` : "";
+  const sum = make("p", { class: "sum", "data-sum": value },
+    `${layer.name}[${o}] = ${short(top)}${others} + bias ${short(bias)} = ${short(value)}${after}`);
+  at("working").replaceChildren(make("h3", {}, "What stands behind it"), make("div", { class: "products" }, table), sum);
 }
 
 // Filters.

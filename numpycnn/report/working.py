@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from numpycnn.layers import AveragePooling2D, Conv2D, DepthwiseConv2D, MaxPooling2D
+from numpycnn.layers import AveragePooling2D, Conv2D, Dense, DepthwiseConv2D, MaxPooling2D
 from numpycnn.layers.base import Node, Tensor
 from numpycnn.models import Model
 from numpycnn.report.encoding import as_bytes
@@ -13,6 +13,9 @@ __all__ = ["Working"]
 
 MOST_TERMS = 600
 """The most products behind one value that are shown."""
+
+MOST_VALUES = 64
+"""The most values of a layer without maps that are shown."""
 
 MOST_NUMBERS = 900_000
 """The most inputs and weights that are put on a page, all layers together."""
@@ -31,6 +34,8 @@ class Working:
     def of(self, node: Node, arrays) -> dict[str, Any]:
         """What the page gets of a layer; nothing for one that is too large, or of a kind without windows."""
         layer = node.layer
+        if isinstance(layer, Dense):
+            return self._dense(node, layer, arrays[0][0])
         if not isinstance(layer, Conv2D | DepthwiseConv2D | MaxPooling2D | AveragePooling2D):
             return {}
         window, (tensor,), x = layer.window(*node.input_shapes), node.inputs, arrays[0][0]
@@ -52,6 +57,18 @@ class Working:
             return {"working": {**found, "kind": "max" if isinstance(layer, MaxPooling2D) else "average"}}
         return {"working": {**found, **self._weights(node, layer), "kind": "sum", "activation": layer.activation}}
 
+    def _dense(self, node: Node, layer: Dense, x: np.ndarray) -> dict[str, Any]:
+        """Of a dense layer on one row of numbers: what the values that are shown add up."""
+        weights, (tensor,) = self._own(layer), node.inputs
+        kernel = weights["kernel"][:, :MOST_VALUES]
+        size = kernel.size + (0 if tensor in self.known else x.size)
+        if x.ndim != 1 or size > self.left:
+            return {}
+        self.left -= size
+        bias = weights.get("bias", np.zeros(kernel.shape[1]))[:MOST_VALUES]
+        found = {"kind": "dense", "weights": as_bytes(kernel.T), "bias": as_bytes(bias), "terms": len(kernel)}
+        return {"working": {**found, "activation": layer.activation, **self._input(tensor, x)}}
+
     def _input(self, tensor: Tensor, x: np.ndarray) -> dict[str, Any]:
         """The values that are read, or the number of those that an earlier layer has put on the page."""
         if tensor not in self.known:
@@ -61,8 +78,7 @@ class Working:
 
     def _weights(self, node: Node, layer) -> dict[str, Any]:
         """The kernel as (filters, kernel height, kernel width, channels of a filter); from which channel each reads."""
-        own = f"{self.flat.names[layer]}/"
-        values = {path.removeprefix(own): v.value for path, v in self.flat.variables.items() if path.startswith(own)}
+        values = self._own(layer)
         kernel = values["kernel"]
         if isinstance(layer, DepthwiseConv2D):
             height, width, channels, multiplier = kernel.shape
@@ -74,3 +90,8 @@ class Working:
         bias = values.get("bias", np.zeros(flat.shape[3], np.float32))
         shape, taps = flat.shape[:3], as_bytes(flat.transpose(3, 0, 1, 2))
         return {"weights": taps, "kernel": shape, "first": first, "bias": as_bytes(bias)}
+
+    def _own(self, layer) -> dict[str, np.ndarray]:
+        """The weights of a layer by their names in it."""
+        own = f"{self.flat.names[layer]}/"
+        return {path.removeprefix(own): v.value for path, v in self.flat.variables.items() if path.startswith(own)}

@@ -98,11 +98,11 @@ def evaluate(problem: Problem, split: Split, *, prefix: str = "") -> Logs:
     return {prefix + name: value for name, value in means.values.items()}
 
 
-def predict(problem: Problem, split: Split) -> np.ndarray:
-    """The scores of the first output for every example of a split."""
+def predict(problem: Problem, split: Split) -> list[np.ndarray]:
+    """What each output gives for every example of a split, before softmax and sigmoid."""
     model, weights = problem.logits, problem.logits.values()
-    found = [model.run(weights, model.arrays(x))[0] for x, _ in batches(split, problem.config)]
-    return np.concatenate(found)
+    found = [model.run(weights, model.arrays(x)) for x, _ in batches(split, problem.config)]
+    return [np.concatenate(own) for own in zip(*found, strict=True)]
 
 
 def nan_message(loss: float, epoch: int, step: int | None = None) -> str:

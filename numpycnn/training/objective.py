@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from numpycnn import ops
-from numpycnn.detection import iou
+from numpycnn.detection import iou, square_root_box_loss, square_root_box_loss_backward
 from numpycnn.ops.arguments import fail
 from numpycnn.training.metrics import in_top_k
 
@@ -36,8 +36,10 @@ LOSSES = {
     "mean_squared_error": Loss(ops.mean_squared_error, ops.mean_squared_error_backward),
     "mean_absolute_error": Loss(ops.mean_absolute_error, ops.mean_absolute_error_backward),
     "huber": Loss(ops.huber, ops.huber_backward),
+    "square_root_box": Loss(square_root_box_loss, square_root_box_loss_backward),
 }
-"""By Keras's names. Each gives a number for every example, or every pixel of it."""
+"""By Keras's names, and square_root_box of boxes as rel_center_xywh. Each gives a number for every example, or
+every pixel of it."""
 
 
 def _accuracy(y, output) -> np.ndarray:

@@ -12,7 +12,7 @@ from numpycnn.ops.arguments import fail
 from numpycnn.training.config import TrainingConfig
 from numpycnn.training.objective import LOSSES, Objective, class_weights
 
-__all__ = ["Problem", "TrainingError"]
+__all__ = ["Problem", "TrainingError", "output_names"]
 
 Logs = dict[str, float]
 
@@ -39,6 +39,10 @@ class Problem:
         if len(model.outputs) != len(config.heads):
             rule = f"there must be a head for each of the model's {len(model.outputs)} outputs"
             fail("train", rule, heads=[head.loss for head in config.heads])
+        targets = data.train.targets
+        if len(targets) != len(model.outputs):
+            rule = f"the model must have an output for what {data.name} says of each example: {' and '.join(targets)}"
+            fail("train", rule, outputs=self.output_names)
         if len(model.inputs) != 1:
             fail("train", f"the model must have one input; this one has {len(model.inputs)}")
         if str(model.dtype) != config.dtype:
@@ -51,8 +55,17 @@ class Problem:
         shape = model.inputs[0].shape
         if len(shape) != len(data.shape) or any(a not in (None, b) for a, b in zip(shape, data.shape, strict=True)):
             fail("train", f"the model's input must have the shape of the examples, {data.shape}", input_shape=shape)
-        for head, tensor in zip(config.heads, model.outputs, strict=True):
+        if "box" in targets and config.augmentation is not None and config.augmentation.moves:
+            fail("train", "with boxes, augmentation must leave pixels where they are: contrast and brightness alone do")
+        for head, tensor, target in zip(config.heads, model.outputs, targets, strict=True):
             classes, outputs = len(data.class_names), tensor.shape[-1]
+            if outputs != 4 and (target == "box" or "iou" in head.metrics):
+                name = self.model.names[tensor.node.layer]
+                fail(
+                    "train",
+                    f"a box, and iou of boxes, needs an output of 4 numbers, which {name} is not",
+                    outputs=outputs,
+                )
             if head.loss == "sparse_categorical_crossentropy" and classes and classes != outputs:
                 rule = f"the model must have an output for each of the {classes} classes of {data.name}"
                 fail("train", rule, outputs=outputs)
@@ -81,7 +94,7 @@ class Problem:
 
     @property
     def output_names(self) -> list[str]:
-        return [self.model.names[tensor.node.layer] for tensor in self.model.outputs]
+        return output_names(self.model)
 
     @property
     def columns(self) -> list[str]:
@@ -99,3 +112,8 @@ class Problem:
         for name, part, own in zip(self.output_names, parts, metrics, strict=True):
             found |= {f"{name}_loss": part, **{f"{name}_{key}": value for key, value in own.items()}}
         return found
+
+
+def output_names(model: Model) -> list[str]:
+    """The names of the layers that give the outputs, as Keras calls them."""
+    return [model.names[tensor.node.layer] for tensor in model.outputs]

@@ -4,7 +4,7 @@
     metrics.csv    a row an epoch         curves.png    the same as a picture
     best.keras     the best epoch's model, which Keras and `numpycnn predict` read
     per_class.csv  of a finished run: precision and recall of each class of the test set; confusion.png: who was taken
-                   for whom
+                   for whom; boxes.png, where the data has boxes: true ones and found ones
     last/          checkpoint.npz: all that the next epoch starts from
 
 Each file is written beside its place, forced to the disk and renamed, so that at any moment there is the old one or the
@@ -22,6 +22,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,7 +40,7 @@ from numpycnn.training.progress import Progress, Snapshot
 __all__ = ["RunFolder", "read_json"]
 
 CONFIG, ENVIRONMENT, METRICS, CURVES, BEST = "config.json", "env.json", "metrics.csv", "curves.png", "best.keras"
-PER_CLASS, CONFUSION = "per_class.csv", "confusion.png"
+PER_CLASS, CONFUSION, BOXES = "per_class.csv", "confusion.png", "boxes.png"
 CHECKPOINT, CLASSES, LOGS = Path("last") / "checkpoint.npz", "classes.txt", "tensorboard"
 UNFINISHED = ".unfinished-"
 STARTED = {CLASSES, ENVIRONMENT, CHECKPOINT.parent.name}
@@ -128,6 +129,16 @@ class RunFolder:
             from numpycnn.plots import confusion
 
             self._write(CONFUSION, lambda path: confusion(matrix, names, path=path) and None)
+
+    def keep_boxes(self, images, boxes, found, names) -> None:
+        """Keep a picture of true boxes, gray, and of those that were found with their classes; rel_center_xywh."""
+        if find_spec("matplotlib"):
+            from numpycnn.plots import boxes_in_pictures
+
+            pairs = [np.stack(pair) for pair in zip(boxes, found, strict=True)]
+            options = {"labels": [["", name] for name in names], "colours": [["gray", "tab:orange"]] * len(pairs)}
+            draw = partial(boxes_in_pictures, images, pairs, format="rel_center_xywh", **options)
+            self._write(BOXES, lambda path: draw(path=path) and None)
 
     @property
     def _flat(self):

@@ -22,6 +22,9 @@ from numpycnn.training.run_folder import LOGS
 
 __all__ = ["check_tensorflow", "compiled", "evaluate_tensorflow", "fit_tensorflow", "predict_tensorflow"]
 
+MEAN_LOSS = "mean_loss"
+"""What the metric of `_mean_loss` is called behind the name of its output."""
+
 
 def check_tensorflow(problem: Problem, *, kept: bool) -> None:
     """Whether this machine has what the description asks for, before any work; kept: whether the run has a folder.
@@ -79,15 +82,15 @@ def evaluate_tensorflow(problem: Problem, split: Split, *, prefix: str = "") -> 
     import_keras()
     with settings(problem):
         found = compiled(problem).model.evaluate(validated_on(problem, split), return_dict=True, verbose=0)
-    return {prefix + name: float(value) for name, value in found.items()}
+    return {prefix + name: value for name, value in _logs(problem, found).items()}
 
 
-def predict_tensorflow(problem: Problem, split: Split) -> np.ndarray:
-    """The scores of the first output for every example of a split."""
+def predict_tensorflow(problem: Problem, split: Split) -> list[np.ndarray]:
+    """What each output gives for every example of a split, before softmax and sigmoid."""
     import_keras()
     with settings(problem):
         found = compiled(problem).model.predict(validated_on(problem, split), verbose=0)
-    return np.asarray(found[0] if isinstance(found, list) else found)
+    return [np.asarray(own) for own in (found if isinstance(found, list) else [found])]
 
 
 @contextmanager
@@ -139,8 +142,10 @@ def compiled(problem: Problem, graph: Model | None = None) -> KerasForm:
     losses, metrics = [], []
     for head, squashed in zip(config.heads, objective.squashed, strict=True):
         logits = {"from_logits": True} if squashed else {}
-        losses.append(getattr(keras.losses, _class_name(head.loss))(**logits))
+        losses.append(_square_root_box if head.loss == "square_root_box" else _keras_loss(head.loss)(**logits))
         metrics.append([_metric(name, head.loss, squashed) for name in head.metrics])
+        if len(config.heads) > 1:
+            metrics[-1].append(_mean_loss(head.loss, logits))
     form.model.compile(
         optimizer=config.optimizer.to_keras(),
         loss=losses if len(losses) > 1 else losses[0],
@@ -201,8 +206,7 @@ def _callback(problem: Problem, progress: Progress, form: KerasForm) -> Any:
 
         def on_epoch_end(self, epoch, logs=None):
             self._check(logs)
-            found = {name: float(value) for name, value in (logs or {}).items()}
-            found["learning_rate"] = _rate(problem, form, progress)
+            found = {**_logs(problem, logs or {}), "learning_rate": _rate(problem, form, progress)}
             bring_back(problem, form)
             if progress.end_epoch(found, snapshot_of(form)):
                 form.model.stop_training = True
@@ -222,6 +226,38 @@ def _rate(problem: Problem, form: KerasForm, progress: Progress) -> float:
     if progress.rate is not None:
         return progress.rate
     return problem.config.optimizer.rate(int(np.asarray(form.model.optimizer.iterations)) - 1)
+
+
+def _mean_loss(name: str, options) -> Any:
+    """The loss of one of several outputs over all examples: Keras's own figure counts every batch alike."""
+    import keras
+
+    function = _square_root_box if name == "square_root_box" else getattr(keras.losses, name)
+    return keras.metrics.MeanMetricWrapper(function, name=MEAN_LOSS, **options)
+
+
+def _logs(problem: Problem, logs) -> Logs:
+    """Keras's logs by the names and in the order of the columns."""
+    means = {name.replace(MEAN_LOSS, "loss"): value for name, value in logs.items() if name.endswith(MEAN_LOSS)}
+    found = {**logs, **means}
+    return {name: float(found[name]) for name in problem.columns if name in found}
+
+
+def _keras_loss(name: str) -> Any:
+    import keras
+
+    return getattr(keras.losses, _class_name(name))
+
+
+def _square_root_box(y, output) -> Any:
+    """detection.square_root_box_loss, on tensors; its gradient is 0 where a predicted side is not above 0."""
+    import tensorflow as tf
+
+    y = tf.cast(y, output.dtype)
+    sides = output[..., 2:]
+    roots = tf.where(sides > 0, tf.sqrt(tf.where(sides > 0, sides, 1)), 0)
+    steps = tf.concat([output[..., :2] - y[..., :2], roots - tf.sqrt(y[..., 2:])], -1)
+    return tf.reduce_sum(steps**2, -1)
 
 
 def _metric(name: str, loss: str, squashed: str | None) -> Any:
@@ -245,7 +281,8 @@ def _iou(y, output) -> Any:
     import tensorflow as tf
 
     y = tf.cast(y, output.dtype)
-    (low, high), (low2, high2) = ((b[..., :2] - b[..., 2:] / 2, b[..., :2] + b[..., 2:] / 2) for b in (y, output))
+    halves = [(b[..., :2], tf.abs(b[..., 2:]) / 2) for b in (y, output)]  # any two opposite corners make a box
+    (low, high), (low2, high2) = ((middle - half, middle + half) for middle, half in halves)
     both = tf.reduce_prod(tf.maximum(tf.minimum(high, high2) - tf.maximum(low, low2), 0), -1)
     union = tf.reduce_prod(high - low, -1) + tf.reduce_prod(high2 - low2, -1) - both
     return tf.math.divide_no_nan(both, union)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numpycnn.data import Dataset
+from numpycnn.data import Dataset, Split
 from numpycnn.models import Model
 from numpycnn.training import numpy_backend
 from numpycnn.training.config import TrainingConfig
@@ -88,28 +88,34 @@ def train(
     for path, value in progress.best_weights.items():
         problem.logits.variables[path].assign(value)
     test = _test(problem)
-    if folder is not None and folder.writes and _gives_classes(problem):
-        folder.keep_classes(_confusion(problem), data.class_names)
+    if folder is not None and folder.writes and len(data.test):
+        _keep_tested(problem, folder)
     return Trained(model, progress.history, progress.best_epoch, test)
 
 
-def _gives_classes(problem: Problem) -> bool:
-    """Whether the model's one output gives each example of a test set its class."""
+def _keep_tested(problem: Problem, folder: RunFolder) -> None:
+    """What the best model makes of the test set: its classes against the true ones, and the boxes of some pictures."""
+    data, test = problem.data, problem.data.test
     losses = [head.loss for head in problem.config.heads]
-    return (
-        losses == ["sparse_categorical_crossentropy"] and problem.data.test.y.ndim == 1 and len(problem.data.test) > 0
-    )
+    if losses[0] != "sparse_categorical_crossentropy" or test.y.ndim != 1:
+        return
+    scores, *others = _outputs(problem, test)
+    given = scores.argmax(axis=-1)
+    folder.keep_classes(confusion_matrix(test.y, given, scores.shape[-1]), data.class_names)
+    if test.targets == ("class", "box"):
+        shown = np.arange(min(len(test), 12))
+        x, (_, boxes) = test.batch(shown)
+        names = [data.class_names[i] if data.class_names else str(i) for i in given[shown]]
+        folder.keep_boxes(x, boxes, others[0][shown], names)
 
 
-def _confusion(problem: Problem) -> np.ndarray:
-    """Of the classes of the test set, (classes, classes)."""
+def _outputs(problem: Problem, split: Split) -> list[np.ndarray]:
+    """What each output gives for every example."""
     if problem.config.backend == "tensorflow":
         from numpycnn.training.tensorflow_backend import predict_tensorflow
 
-        scores = predict_tensorflow(problem, problem.data.test)
-    else:
-        scores = numpy_backend.predict(problem, problem.data.test)
-    return confusion_matrix(problem.data.test.y, scores.argmax(axis=-1), scores.shape[-1])
+        return predict_tensorflow(problem, split)
+    return numpy_backend.predict(problem, split)
 
 
 def _test(problem: Problem) -> Logs:
