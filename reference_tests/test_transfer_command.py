@@ -78,6 +78,8 @@ def test_it_goes_on_from_its_folder_alone(small, tmp_path):
     assert found["test"] == whole["test"]
     for name in RUNS:
         same_runs(tmp_path / "whole" / name, tmp_path / "parts" / name)
+        files = [{path.name for path in (tmp_path / one / name).iterdir()} for one in ("whole", "parts")]
+        assert files[0] == files[1]
 
 
 @pytest.mark.parametrize(
