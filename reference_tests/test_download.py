@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from numpycnn.data import load_dataset, published
+from numpycnn.data import download, load_dataset, published
 from reference_tests.test_datasets import small_set
 
 
@@ -85,3 +85,28 @@ def test_archives_are_unpacked_and_stay_in_their_folder(server, tmp_path, monkey
     with pytest.raises(ValueError, match=r"bad\.tar\.gz cannot be unpacked: .*outside"):
         download("bad")
     assert not (tmp_path / "outside").exists()
+
+
+def test_of_several_files_only_those_that_are_missing_are_fetched(server, served_mnist, tmp_path, monkeypatch):
+    folder, address = server
+    (folder / "b.bin").write_bytes(b"new")
+    downloads = {"a.bin": (f"{address}/nowhere", None), "b.bin": (f"{address}/b.bin", None)}
+    known = replace(published.PUBLISHED["mnist"], downloads=downloads)
+    monkeypatch.setitem(published.PUBLISHED, "mnist", known)
+    kept = tmp_path / "keras" / "datasets"
+    kept.mkdir(parents=True)
+    (kept / "a.bin").write_bytes(b"old")
+    download.download("mnist")
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == {"a.bin": b"old", "b.bin": b"new"}
+
+
+@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError("reset by peer")])
+def test_a_network_that_goes_away_is_one_error_and_leaves_nothing(served_mnist, tmp_path, monkeypatch, error):
+    class Answer(io.BytesIO):
+        def read(self, size=-1):
+            raise error
+
+    monkeypatch.setattr("urllib.request.urlopen", lambda *args, **options: Answer())
+    with pytest.raises(ConnectionError, match=rf"^download: http.*mnist.npz cannot be fetched: {error}"):
+        load_dataset("mnist", download=True)
+    assert not list((tmp_path / "keras" / "datasets").iterdir())

@@ -142,3 +142,36 @@ def test_tf_flowers_prepared_by_its_library(tmp_path, monkeypatch):
         np.testing.assert_array_equal(y, example % 5)
         shades += example.tolist()
     assert sorted(shades) == list(range(40))
+
+
+def test_what_lies_in_a_folder_is_found_whatever_its_order_depth_and_spelling(tmp_path, monkeypatch):
+    listed = type(tmp_path).iterdir
+    monkeypatch.setattr(type(tmp_path), "iterdir", lambda path: iter(sorted(listed(path), reverse=True)))
+    write_classes(tmp_path / "set", (5, 5, 5))
+    (tmp_path / "set" / ".cache").mkdir()
+    for name in ("deep/down.PNG", "above.JPG"):
+        path = tmp_path / "set" / "rose" / name
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((4, 4, 3), 90, np.uint8)).save(path)
+    data = load_dataset(tmp_path / "set", size=4)
+    assert data.class_names == KINDS
+    assert sum(np.bincount(split.y, minlength=3) for split in data.splits().values()).tolist() == [5, 7, 5]
+
+
+def test_a_batch_has_pictures_and_classes_in_the_order_that_is_asked_for_resized_as_is_said(tmp_path):
+    write_classes(tmp_path)
+    train = load_dataset(tmp_path, size=(6, 8), resizing="pad").train
+    chosen = np.random.default_rng(0).permutation(len(train))
+    x, y = train.batch(chosen)
+    np.testing.assert_array_equal(y, train.y[chosen])
+    for picture, i in zip(x, chosen, strict=True):
+        with Image.open(train.files[i]) as file:
+            expected = resize_pictures(np.asarray(file)[None], (6, 8), resizing="pad")[0]
+        np.testing.assert_array_equal(picture, expected)
+
+
+def test_of_two_names_of_a_split_the_first_is_taken(tmp_path):
+    for name in ("train", "training", "test"):
+        write_classes(tmp_path / name, (3, 3, 3) if name == "train" else (2, 2, 2))
+    data = load_dataset(tmp_path)
+    assert len(data.train) + len(data.validation) == 9

@@ -48,3 +48,10 @@ def test_pixels_without_a_range_are_refused(tmp_path, dtype):
     Image.fromarray(DEEP.astype(dtype)).save(tmp_path / "p.tif")
     with pytest.raises(ValueError, match=r"p.tif cannot be read as a picture: the range of its pixels of 32"):
         load_images(tmp_path / "p.tif")
+
+
+def test_a_picture_is_turned_as_the_camera_was_held(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned left: the picture is to be turned right
+    COLOUR.save(tmp_path / "p.png", exif=exif)
+    np.testing.assert_array_equal(read_picture("test", tmp_path / "p.png"), np.rot90(np.asarray(COLOUR), -1))

@@ -65,3 +65,9 @@ def test_a_result_is_a_picture_of_its_own():
 def test_what_cannot_be_resized(x, options, error, words):
     with pytest.raises(error, match=f"^resize_pictures: {words}"):
         resize_pictures(x, **({"size": (2, 3)} | options))
+
+
+def test_of_a_picture_far_too_wide_a_row_is_left():
+    x = np.arange(15, dtype=np.uint8).reshape(1, 3, 5, 1)
+    assert resize_pictures(x, (1, 50)).shape == (1, 1, 50, 1)
+    assert resize_pictures(x, (50, 1)).shape == (1, 50, 1, 1)
