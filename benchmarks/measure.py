@@ -9,7 +9,10 @@ from benchmarks.rows import Row
 from benchmarks.sides import Sides
 
 PATIENCE = 2.0
-"""After two repeats, a side whose calls took so many seconds together is timed no longer on that row."""
+"""A side whose calls took so many seconds together is timed no longer on that row."""
+
+CLOSE, SLOW = ("numpycnn", "tensorflow"), 1.0
+"""Sides but these whose calls take so many seconds are not called again for their memory and accuracy."""
 
 
 def measure(rows: list[Row], repeats: int, names: Iterable[str], *, accuracy: bool = True) -> list[dict]:
@@ -29,6 +32,8 @@ def _record(row: Row, times, sides: Sides, accuracy: bool) -> dict:
     reference = sides["float64"].examine(row.name)[1] if accuracy else None
     scale = sides["scale"].examine(row.name)[1] if accuracy and row.scale else None
     for side, summary in found.items():
+        if side not in CLOSE and summary["min"] > SLOW:
+            continue
         summary["bytes"], arrays = sides[side].examine(row.name, reference is not None and side != "gemm")
         if arrays and reference and [a.shape for a in arrays] == [r.shape for r in reference]:
             summary |= _accuracy(arrays, reference, scale)
@@ -50,10 +55,10 @@ def _times(rows, repeats, names, sides) -> dict[tuple[str, str], list[float]]:
     times: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         mine = [side for side in names if side in row.sides]
-        for repeat in range(repeats):
+        for _ in range(repeats):
             for side in list(mine):
                 spent = times.setdefault((row.name, side), [])
-                if repeat >= 2 and sum(spent) > PATIENCE:
+                if sum(spent) > PATIENCE:
                     continue
                 new = sides[side].times(row.name)
                 if new is None:

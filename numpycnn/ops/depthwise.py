@@ -45,7 +45,12 @@ def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dila
     window = depthwise_window(op, x, kernel, None, strides, padding, dilation_rate)
     channels, multiplier = kernel.shape[2:]
     check_shape(op, (len(x), *window.output_shape, channels * multiplier), "the shape of the output", dy=dy)
-    return depthwise_to_input(dy, x, kernel, window), depthwise_to_kernel(dy, x, kernel, window), sum_per_channel(dy)
+    dbias = sum_per_channel(dy.sum(axis=1, dtype=accumulator(dy.dtype)))  # down the rows first, whole rows at a time
+    return (
+        depthwise_to_input(dy, x, kernel, window),
+        depthwise_to_kernel(dy, x, kernel, window),
+        dbias.astype(dy.dtype, copy=False),
+    )
 
 
 @ieee

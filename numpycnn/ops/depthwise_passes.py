@@ -13,11 +13,14 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.threads import LEAST_BYTES, MOST, each, hands
+from numpycnn.ops.threads import LEAST_BYTES, each, hands
 from numpycnn.ops.windows import BLOCK_BYTES, Axis, Block, Window, add_tap, blocks, padded_pixels, window_view
 
 ROW = 2**13
 """The most numbers in a row of the repeated kernel, but for more filters than that."""
+
+KERNEL_HANDS = 2
+"""Blocks of the kernel's gradient are those for so many threads however many there are, and so the sums the same."""
 
 
 class Way(NamedTuple):
@@ -70,7 +73,7 @@ def depthwise_to_input(dy, x, kernel, window: Window) -> np.ndarray:
 
 def depthwise_to_kernel(dy, x, kernel, window: Window) -> np.ndarray:
     """Outputs and images to the kernel; blocks are added in their order, whoever made them."""
-    found, pieces = way(window).kernel, _blocks(window, dy, MOST)  # the same sums however many threads there are
+    found, pieces = way(window).kernel, _blocks(window, dy, KERNEL_HANDS)
     parts: list = [np.zeros(kernel.shape, accumulator(x.dtype))] * len(pieces)
 
     def piece(k):
@@ -118,12 +121,10 @@ def _outputs_by_rows(x, kernel, window: Window, block: Block) -> np.ndarray:
 def _kernel_by_rows(dy, x, kernel_shape, window: Window, block: Block) -> np.ndarray:
     rows, filters = _rows(x, window, block, kernel_shape[3]), int(np.prod(kernel_shape[2:]))
     given = dy[block].astype(rows.dtype, copy=False).reshape(*rows.shape[:2], -1)
-    dkernel = np.zeros((*kernel_shape[:2], filters), rows.dtype)
-    for part in _segments(rows.shape[4], filters):
-        for a, b in window.taps:
-            found = np.einsum("nrj,nrj->j", rows[:, :, a, b, part], given[..., part])
-            dkernel[a, b] += found.reshape(-1, filters).sum(axis=0)
-    return dkernel.reshape(kernel_shape)
+    along = np.empty((*kernel_shape[:2], rows.shape[4]), rows.dtype)
+    for a, b in window.taps:
+        np.einsum("nrj,nrj->j", rows[:, :, a, b], given, out=along[a, b])
+    return along.reshape(*kernel_shape[:2], -1, filters).sum(axis=2).reshape(kernel_shape)
 
 
 def _segments(length: int, filters: int) -> list[slice]:
