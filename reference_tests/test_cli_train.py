@@ -1,5 +1,6 @@
 """The command `numpycnn train`."""
 
+import errno
 import json
 import os
 import re
@@ -165,3 +166,42 @@ def test_balance_says_what_it_does_and_is_resumed(small, tmp_path):
     assert line in succeeds(f"{command} --dry-run --memory 1GiB")
     assert succeeds(f"train --resume --out {out}").startswith(line)
     refused(f"{small} --augment flip --out {out} --resume", "balance was True, now False")
+
+
+@pytest.mark.parametrize(
+    ("full_at", "kept"),
+    [
+        ("classes.txt", "nothing was kept yet"),
+        ("checkpoint.npz", "of its epochs only best.keras is kept"),
+        ("metrics.csv", "every epoch finished before is kept, and --resume goes on from there"),
+    ],
+)
+def test_a_disk_that_is_full_is_one_line_that_says_what_is_kept(small, tmp_path, monkeypatch, full_at, kept):
+    move, out = os.replace, tmp_path / "run"
+
+    def replace(source, target):
+        if str(target).endswith(full_at):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        move(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    refused(f"{small} --out {out}", f"{full_at} cannot be written (No space left on device); {kept}")
+    assert not list(out.rglob(".unfinished*"))
+
+
+def test_files_that_are_asked_for_are_whole_or_not_there(small, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    succeeds(f"{small} --out {out}")
+    np.save(tmp_path / "x.npy", np.zeros((2, 8, 8, 1), np.float32))
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    refused(f"predict {out}/best.keras {tmp_path}/x.npy --out {tmp_path}/y.txt", "--out writes .npy; got y.txt")
+    monkeypatch.setattr(os, "replace", full)
+    for command in (
+        f"predict {out}/best.keras {tmp_path}/x.npy --out {tmp_path}/y.npy",
+        f"data digits --plot {tmp_path}/y.png",
+    ):
+        refused(command, "cannot be written: No space left on device")
+    assert {path.name for path in tmp_path.iterdir()} - {"__pycache__"} == {"run", "x.npy", "net.py"}

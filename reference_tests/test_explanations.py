@@ -105,7 +105,23 @@ def test_the_cells_of_a_drawing_are_those_that_the_op_reads(case, groups):
         assert len(grid.cells("window", "padded")) in (0, len(kernel[..., 0, 0].ravel()))
         unread = ops.conv2d_backward(np.ones_like(y), x, kernel, **options, groups=groups)[0][0, :, :, channel] == 0
         assert grid.cells("unread") == {tuple(place) for place in np.argwhere(unread)}
+        begun = ops.conv2d_backward(np.ones_like(y), x, first_tap(kernel), **options, groups=groups)[0][
+            0, :, :, channel
+        ]
+        assert len(grid.starts) == y.shape[1] * y.shape[2]
+        assert within(grid.starts, x.shape[1:3]) == {tuple(place) for place in np.argwhere(begun)}
     assert found.panels[-1][0].cells("chosen") == {at[:2]}
+
+
+def first_tap(kernel):
+    """Ones through which only the pixel is seen at which a window begins."""
+    first = np.zeros_like(kernel)
+    first[0, 0] = 1
+    return first
+
+
+def within(places, shape):
+    return {place for place in places if all(0 <= at < size for at, size in zip(place, shape, strict=True))}
 
 
 @given(slid())
@@ -143,6 +159,29 @@ def test_a_transposed_convolution_is_the_sum_of_what_meets(case, groups):
         place = tuple(map(int, re.findall(r"\d+", received.title)))
         whole = ops.conv2d_transpose_backward(dy, x, kernel, **options)[0]
         assert sum(received.column("product")) == whole[0][place]
+
+
+@given(slid(dilated=True), st.integers(1, 3), st.integers(1, 30))
+def test_the_cells_of_a_transposed_convolution_are_those_that_meet(case, groups, apart):
+    """By its gradients on ones: the pixels, the taps that they come through, and all that one pixel spreads over."""
+    rng, x, kernel_size, options = case
+    x = np.ones((1, 3, 4, 2 * groups))
+    options |= {"padding": "same", "groups": groups, "strides": (options["strides"][0], apart)}
+    kernel = np.ones((*kernel_size, 3, x.shape[3]))
+    y = ops.conv2d_transpose(x, kernel, **options)
+    at = placed(rng, y.shape[1:])
+    found = find("conv2d_transpose").function(x, kernel, at=at, **options)
+    (pixels, taps), (spreading,) = found.panels
+    dx, dkernel, _ = ops.conv2d_transpose_backward(one_hot(y.shape[1:], at), x, kernel, **options)
+    channel = at[2] // 3 * 2
+    assert pixels.cells("window") == {tuple(place) for place in np.argwhere(dx[0, :, :, channel])}
+    assert taps.cells("window") == {tuple(place) for place in np.argwhere(dkernel[:, :, at[2] % 3, channel])}
+    spread = np.zeros(y.shape[1:3])
+    if dx.any():
+        pixel = tuple(map(int, re.search(r"x\[(\d+), (\d+)\] spreads", spreading.title).groups()))
+        spread = ops.conv2d_transpose(one_hot(x.shape[1:], (*pixel, channel)), kernel, **options)[0, :, :, at[2]]
+    assert spreading.cells("window") == {tuple(place) for place in np.argwhere(spread)} - {at[:2]}
+    assert spreading.cells("chosen") == {at[:2]}
 
 
 @given(slid(dilated=False, pools=True), st.sampled_from(["max_pool2d", "avg_pool2d"]), st.booleans())

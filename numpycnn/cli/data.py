@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from numpycnn.cli.errors import Unusable, usable
+from numpycnn.cli.errors import Unusable, usable, write_file
 from numpycnn.cli.tables import print_table, shape_text
 from numpycnn.cli.training_runs import OF_DATA, data_of
 from numpycnn.data import Dataset, augmentation_from, samples
@@ -105,4 +105,5 @@ def _draw(data: Dataset, plot: Path, **options) -> None:
 
     with usable(ValueError, TypeError, ImportError, OSError):
         shown = samples(data.train, **options)
-        contact_sheet(shown.pictures, [data.class_names[label] for label in shown.labels], path=plot)
+        figure = contact_sheet(shown.pictures, [data.class_names[label] for label in shown.labels])
+        write_file(plot, lambda path: figure.savefig(path, dpi=100))

@@ -1,14 +1,15 @@
 """Unusable input: one clear line on stderr and exit status 2, whoever found it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-__all__ = ["Commands", "Unusable", "usable"]
+__all__ = ["Commands", "Unusable", "usable", "write_file"]
 
 
 class Unusable(Exception):
@@ -25,6 +26,16 @@ def usable(*errors: type[Exception], about: str | None = None) -> Iterator[None]
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         begin = f"{about}: " if about else ""
         raise Unusable(f"{begin}{error}{notes}") from error
+
+
+def write_file(path: Path, content: Callable[[Path], Any]) -> None:
+    """Write a file that is asked for, whole or not at all; content: a function that writes the file of a name."""
+    from numpycnn.training.run_folder import write
+
+    try:
+        write(path, content)
+    except OSError as error:
+        raise Unusable(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 class Commands(TyperGroup):

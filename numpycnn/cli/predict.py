@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from numpycnn.cli.errors import Unusable, usable
+from numpycnn.cli.errors import Unusable, usable, write_file
 from numpycnn.cli.labels import labels_of, preprocessing_of
 from numpycnn.cli.tables import print_table, shape_text
 from numpycnn.cli.targets import resolve_model, sizes
@@ -50,6 +50,8 @@ def predict(
     model = resolve_model(target, classes, sizes("--input", input_shape))
     if len(model.inputs) != 1:
         raise Unusable(f"{target}: predict needs a model with one input; this one has {len(model.inputs)}")
+    if out is not None and out.suffix != ".npy":
+        raise Unusable(f"--out writes .npy; got {out.name}")
     if out is not None and len(model.outputs) != 1:
         raise Unusable(f"{target}: --out writes the one output of a model; this one has {len(model.outputs)}")
     names, batches = [], []
@@ -62,8 +64,7 @@ def predict(
         runs = [model.predict(batch) for batch in batches]
     ys = [np.concatenate(own) for own in zip(*(run if isinstance(run, list) else [run] for run in runs), strict=True)]
     if out is not None:
-        with usable(OSError, about=str(out)):
-            np.save(out, ys[0])
+        write_file(out, lambda path: np.save(path, ys[0]))
     words = labels_of(target, labels, ys[0].shape[-1])
     rows = [row for i, name in enumerate(names) for row in _rows(model, name, [y[i] for y in ys], top, words.names)]
     if as_json:

@@ -116,7 +116,7 @@ def _received(window: Window, seen, c: int, filters: int, group: int, kernel, dy
 
 def _panels(x, kernel, y, window: Window, at, spread, own: range) -> tuple[tuple[Grid, ...], ...]:
     """The input with the pixels that meet here, the taps they come through, and the output with all that the first of
-    them spreads over."""
+    them spreads over; where none meet, the output around the place."""
     p, q, o = at
     channel, filters = own[0], kernel.shape[2]
     i, j = (spread[0][0], spread[0][2]) if spread else (_nearest(window.rows, p), _nearest(window.columns, q))
@@ -127,6 +127,8 @@ def _panels(x, kernel, y, window: Window, at, spread, own: range) -> tuple[tuple
         taps.roles[a, b] = "window"
         if pixels.first[0] <= row < pixels.first[0] + pixels.roles.shape[0]:
             pixels.roles[row - pixels.first[0], column - pixels.first[1]] = "window"
+    if not spread:
+        return (pixels, taps), (output_grid(f"y[:, :, {o}], no pixel spreads to [{p}, {q}]", y[0, :, :, o], p, q),)
     spreading = input_grid(f"y[:, :, {o}], and what x[{i}, {j}] spreads over", y[0, :, :, o], window, i, j)
     spreading.roles[p - spreading.first[0], q - spreading.first[1]] = "chosen"
     return (pixels, taps), (spreading,)

@@ -189,10 +189,13 @@ class RunFolder:
             write(self.path / name, content)
         except OSError as error:
             reason = error.strerror or str(error)
-            kept = (
-                "every epoch finished before is kept" if (self.path / CHECKPOINT).exists() else "nothing was kept yet"
-            )
-            raise TrainingError(f"{self.path / name} cannot be written ({reason}); {kept}") from error
+            raise TrainingError(f"{self.path / name} cannot be written ({reason}); {self._what_is_kept()}") from error
+
+    def _what_is_kept(self) -> str:
+        """For the message of a run that cannot go on."""
+        if (self.path / CHECKPOINT).exists():
+            return "every epoch finished before is kept, and --resume goes on from there"
+        return f"of its epochs only {BEST} is kept" if (self.path / BEST).exists() else "nothing was kept yet"
 
 
 def write(path: Path, content: bytes | Callable[[Path], Any]) -> None:
