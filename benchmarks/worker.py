@@ -1,6 +1,6 @@
 """One side in a process of its own: reads requests as lines of JSON, answers each with one.
 
-{"row": name, "do": "time"}                   [seconds of each call], after one that is not among them; or of one if slow
+{"row": name, "do": "time"}                   [seconds of each call], after one that does not count; or of one if slow
 {"row": name, "do": "examine", "path": file}  the most bytes that one call took at once, its result included; the
                                               arrays that it gave are in the .npz file then, unless there is no path
 {"row": "", "do": "environment"}              the machine and the libraries

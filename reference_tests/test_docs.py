@@ -129,6 +129,11 @@ def test_the_first_fifteen_minutes_of_the_readme(tmp_path, monkeypatch):
     assert "<html" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert checked.exit_code == 1
     assert 'puts the odd pixel of padding="same" at the start' in checked.stdout
+    source = (ROOT / "docs" / "examples" / "my_convolution.py").read_text(encoding="utf-8")
+    assert "exchange the two numbers of zeros in its\n`np.pad`" in text
+    mended = source.replace("(total - total // 2, total // 2)", "(total // 2, total - total // 2)")
+    (tmp_path / "mended.py").write_text(mended, encoding="utf-8")
+    assert "holds: my_conv2d equals conv2d" in succeeds(f"check {tmp_path}/mended.py:my_conv2d --op conv2d")
 
 
 def test_the_page_on_training_quotes_what_was_measured():

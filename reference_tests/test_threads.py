@@ -120,7 +120,7 @@ def calls():
     x = rng.standard_normal((7, 53, 46, 24), np.float32)
     dy = rng.standard_normal(x.shape, np.float32)
     half = rng.standard_normal((7, 27, 23, 24), np.float32)
-    kernel = rng.standard_normal((3, 2, 24, 1), np.float32)
+    kernel, in_groups = rng.standard_normal((3, 2, 24, 1), np.float32), rng.standard_normal((3, 2, 3, 24), np.float32)
     gamma, beta = rng.standard_normal((2, 24), np.float32)
     pool = {"strides": 2, "padding": "same"}
     return {
@@ -140,6 +140,8 @@ def calls():
         "batch_normalization_train_backward": lambda: ops.batch_normalization_train_backward(dy, x, gamma=gamma),
         "depthwise_conv2d": lambda: ops.depthwise_conv2d(x, kernel, beta, padding="same"),
         "depthwise_conv2d_backward": lambda: ops.depthwise_conv2d_backward(dy, x, kernel, padding="same"),
+        "conv2d in groups": lambda: conv2d(x, in_groups, beta, padding="same", groups=8),
+        "conv2d_backward in groups": lambda: conv2d_backward(dy, x, in_groups, padding="same", groups=8),
         "softmax": lambda: ops.softmax(x),
         "softmax_backward": lambda: ops.softmax_backward(dy, x),
         "sigmoid": lambda: ops.sigmoid(x),
@@ -175,6 +177,23 @@ def test_a_pooling_takes_its_output_and_four_megabytes(size, hands):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < result.nbytes + 4e6
+
+
+@pytest.mark.parametrize(("groups", "filters"), [(32, 128), (4, 96)])
+def test_a_convolution_in_groups_takes_its_output_and_sixteen_megabytes(groups, filters):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((4, 56, 56, 128), np.float32), rng.standard_normal((4, 56, 56, filters), np.float32)
+    kernel = rng.standard_normal((3, 3, 128 // groups, filters), np.float32)
+    for call in (
+        lambda: (conv2d(x, kernel, padding="same", groups=groups),),
+        lambda: conv2d_backward(dy, x, kernel, padding="same", groups=groups),
+    ):
+        with ThreadPoolExecutor(1) as fresh:  # a thread that keeps nothing from earlier calls
+            tracemalloc.start()
+            results = fresh.submit(call).result()
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        assert peak < sum(result.nbytes for result in results) + 16e6
 
 
 def test_convolutions_in_threads_of_ones_own_do_not_meet():

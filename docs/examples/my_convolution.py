@@ -1,4 +1,4 @@
-"""A convolution that somebody wrote: right for kernels of odd size, off by a pixel for the others.
+"""A convolution that somebody wrote: right where "same" needs an even number of zeros, off by a pixel elsewhere.
 
 `numpycnn check docs/examples/my_convolution.py:my_conv2d --op conv2d` says so, and why.
 """
@@ -11,7 +11,8 @@ def my_conv2d(x, kernel, bias=None, *, stride=1, padding="valid"):
     kh, kw, _, filters = kernel.shape
     stride = int(stride)
     if padding == "same":
-        x = np.pad(x, ((0, 0), (kh // 2, (kh - 1) // 2), (kw // 2, (kw - 1) // 2), (0, 0)))
+        totals = [max((-(-n // stride) - 1) * stride + k - n, 0) for n, k in zip(x.shape[1:3], (kh, kw), strict=True)]
+        x = np.pad(x, ((0, 0), *((total - total // 2, total // 2) for total in totals), (0, 0)))
     elif padding != "valid":
         raise NotImplementedError("padding must be same or valid")
     height, width = (x.shape[1] - kh) // stride + 1, (x.shape[2] - kw) // stride + 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from numpycnn.explanations.explanation import ROLES, Boxes, Explanation, Grid, number_text, place_text
 from numpycnn.ops.arguments import fail
-from numpycnn.plots import new_figure
+from numpycnn.plots.figures import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

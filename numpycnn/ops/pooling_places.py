@@ -77,6 +77,7 @@ def _to_tiles(dx, dy, x, window: Window) -> None:
             for b in range(columns.kernel):
                 row[:, :, b :: columns.kernel] &= unclaimed
                 unclaimed ^= row[:, :, b :: columns.kernel]
+    del wide
     wide = np.repeat(dy, columns.kernel, axis=2)
     for pixels, first in zip(of_row, equal, strict=True):
         _where(first, wide, dx[pixels])

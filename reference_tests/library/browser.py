@@ -96,9 +96,18 @@ class Browser:
 
     def wait(self, condition: str, seconds: float = 60) -> None:
         end = time.monotonic() + seconds
-        while not self.run(condition):
+        while not self._holds(condition):
             assert time.monotonic() < end, f"not within {seconds} seconds: {condition}"
             time.sleep(0.05)
+
+    def _holds(self, condition: str) -> bool:
+        """Not while one page gives way to another."""
+        try:
+            return bool(self.run(condition))
+        except AssertionError as error:
+            if "navigated" in str(error) or "context" in str(error):
+                return False
+            raise
 
     def press(self, key: str) -> None:
         for kind in ("keyDown", "keyUp"):
