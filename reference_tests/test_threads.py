@@ -126,6 +126,8 @@ def calls():
     return {
         "max_pool2d": lambda: ops.max_pool2d(x, 3, **pool),
         "max_pool2d_backward": lambda: ops.max_pool2d_backward(half, x, 3, **pool),
+        "max_pool2d_backward of many windows": lambda: ops.max_pool2d_backward(dy, x, 3, strides=1, padding="same"),
+        "avg_pool2d_backward of many windows": lambda: ops.avg_pool2d_backward(dy, x, 3, strides=1, padding="same"),
         "avg_pool2d": lambda: ops.avg_pool2d(x, 3, **pool),
         "avg_pool2d_backward": lambda: ops.avg_pool2d_backward(half, x, 3, **pool),
         "global_avg_pool2d": lambda: ops.global_avg_pool2d(x),

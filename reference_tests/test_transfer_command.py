@@ -13,7 +13,7 @@ from PIL import Image
 from numpycnn.keras_io import load_model
 from numpycnn.training import Adam, Transfer
 from reference_tests.library.command_line import ROOT, figures, refused, run, succeeds
-from reference_tests.small_training import config, network, pictures
+from reference_tests.small_training import config, network, pictures, rows
 from reference_tests.test_training import same_runs
 from reference_tests.test_transfer import base
 
@@ -45,6 +45,8 @@ def test_it_trains_both_phases_and_draws_the_comparison(small, tmp_path):
         assert [row["learning_rate"] for row in own["epochs"]] == pytest.approx([0.05] * 3 + [0.005] * 2)
     assert kept["head only"]["epochs"][:3] == kept["fine-tuned"]["epochs"][:3]
     weights = {name: load_model(out / name / "best.keras").get_weights() for name in RUNS}
+    frozen = [np.array_equal(*pair) for pair in zip(weights["head"][:-2], base().get_weights()[:-2], strict=True)]
+    assert frozen == [True] * 12, "the first phase leaves the base as it was, statistics too"
     untouched = [np.array_equal(*pair) for pair in zip(weights["head"], weights["head_only"], strict=True)]
     tuned = [np.array_equal(*pair) for pair in zip(weights["head"], weights["fine_tuned"], strict=True)]
     assert untouched == [True] * 12 + [False] * 2
@@ -58,7 +60,10 @@ def test_it_trains_both_phases_and_draws_the_comparison(small, tmp_path):
 
 def test_without_compare_two_runs_and_no_picture(small, tmp_path):
     out = tmp_path / "runs"
-    assert list(figures(f"{small} --out {out}")["test"]) == ["head only", "fine-tuned"]
+    found = figures(f"{small} --fine-learning-rate 0.02 --out {out}")
+    assert list(found["test"]) == ["head only", "fine-tuned"]
+    rates = [[float(row["learning_rate"]) for row in rows(out / phase)] for phase in ("head", "fine_tuned")]
+    assert rates == [pytest.approx([0.05] * 3), pytest.approx([0.02] * 2)]
     assert {path.name for path in out.iterdir()} == {"base.keras", "transfer.json", "head", "fine_tuned"}
 
 
@@ -109,9 +114,16 @@ def test_ctrl_c_says_how_to_go_on(small, tmp_path, monkeypatch):
     assert result.stderr == f"\nnumpycnn: stopped. To go on: numpycnn transfer --resume --out {tmp_path}/runs\n"
 
 
-def planned(backend="numpy") -> Transfer:
-    head = config(backend=backend, epochs=2, optimizer=Adam(learning_rate=0.01))
-    return Transfer(network(), pictures(), head, start="all", fine_epochs=1)
+def planned(backend="numpy", seed=0) -> Transfer:
+    head, start = config(backend=backend, epochs=2, optimizer=Adam(learning_rate=0.01)), network()
+    start.initialize(seed)
+    return Transfer(start, pictures(), head, start="all", fine_epochs=1)
+
+
+def test_from_scratch_knows_nothing_of_the_base():
+    one, other = (planned(seed=seed).compare() for seed in (1, 2))
+    assert one["from scratch"].history == other["from scratch"].history
+    assert one["head only"].history != other["head only"].history
 
 
 def stop(*told):

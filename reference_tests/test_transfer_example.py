@@ -1,7 +1,6 @@
 """The worked example of transfer learning: a fair comparison, a short run of it, and what the page quotes."""
 
 import json
-import re
 import runpy
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from PIL import Image
 from numpycnn.data import load_dataset
 
 DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "transfer.md").read_text(encoding="utf-8")
 EXAMPLE = runpy.run_path(str(DOCS / "examples" / "transfer.py"))
 
 
@@ -61,12 +61,28 @@ def test_a_short_run_compares_three_ways_and_keeps_the_figures(tmp_path, capsys)
         assert np.asarray(drawn.convert("L")).std() > 20
 
 
+def measured(name: str) -> dict:
+    (file,) = (DOCS / "measured").glob(f"{name}-2???-??-??.json")
+    result = json.loads(file.read_text(encoding="utf-8"))
+    assert file.name == f"{name}-{result['date']}.json"
+    assert f"measured/{file.name}" in PAGE
+    return result
+
+
 def test_the_page_quotes_what_was_measured():
-    page = (DOCS / "transfer.md").read_text(encoding="utf-8")
-    (file,) = set(re.findall(r"docs/measured/transfer-[\d-]+\.json", page))
-    result = json.loads((DOCS.parent / file).read_text(encoding="utf-8"))
-    assert file == f"docs/measured/transfer-{result['date']}.json"
-    assert (result["data"], result["steps"], len(result["rows"])) == ("fashion_mnist", 300, 9)
-    assert "```\n" + "\n".join(EXAMPLE["lines"](result)) + "\n```" in page
+    result = measured("transfer")
+    assert (result["data"], result["steps"], len(result["rows"])) == ("fashion_mnist", 300, 30)
+    assert "```\n" + "\n".join(EXAMPLE["lines"](result)) + "\n```" in PAGE
     share, _ = EXAMPLE["mean_and_spread"](result, 50, "head only", "training_accuracy")
-    assert f"it gets {share:.0f} % right even" in page
+    assert f"it gets {share:.0f} % right even" in PAGE
+    for few in (5, 10):
+        gains = EXAMPLE["gains_of"](result, few)
+        assert np.mean(gains) > 3 * EXAMPLE["spread"](gains) / len(gains) ** 0.5
+        assert EXAMPLE["spread"](gains) / len(gains) ** 0.5 < 1
+
+
+@pytest.mark.parametrize("network", ["resnet", "wide_resnet"])
+def test_the_page_quotes_the_residual_bases(network):
+    result = measured(f"transfer-{network}")
+    assert (result["network"], result["steps"], result["size"]) == (f"small_{network}", 120, 14)
+    assert "\n".join(EXAMPLE["lines"](result)) in PAGE

@@ -105,7 +105,7 @@ def compare(base: Model, others: Dataset, steps: int, seed: int, start: int | st
 def mean_and_spread(result: dict, few: int, way: str, key: str = "accuracy") -> tuple[float, float]:
     """In percent: the mean over the seeds, and the standard deviation (0 of one seed)."""
     values = [100 * row[key][way] for row in result["rows"] if row["few"] == few]
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return float(np.mean(values)), spread(values)
 
 
 def numbers_of(result: dict) -> list[int]:
@@ -116,12 +116,25 @@ def numbers_of(result: dict) -> list[int]:
 def lines(result: dict) -> list[str]:
     """The table that is printed."""
     found = [f"base: {result['base_accuracy']:.1%} right of its own five classes"]
-    found.append("pictures a class" + "".join(f"{way:>16}" for way in WAYS) + "   fine-tuned - scratch")
+    found.append("pictures a class" + "".join(f"{way:>16}" for way in WAYS) + "   fine-tuned - scratch   ahead in")
     for few in numbers_of(result):
         cells = [mean_and_spread(result, few, way) for way in WAYS]
-        gain = cells[2][0] - cells[0][0]
-        found.append(f"{few:16}" + "".join(f"{mean:9.1f} ± {sd:4.1f}" for mean, sd in cells) + f"{gain:+23.1f}")
+        gains = gains_of(result, few)
+        row = f"{few:16}" + "".join(f"{mean:9.1f} ± {sd:4.1f}" for mean, sd in cells)
+        row += f"{np.mean(gains):+16.1f} ± {spread(gains):4.1f}"
+        found.append(row + f"{sum(gain > 0 for gain in gains):6} of {len(gains)}")
     return found
+
+
+def gains_of(result: dict, few: int) -> list[float]:
+    """Of each seed, by how many percent of the test pictures fine-tuning is ahead of the same draw from scratch."""
+    rows = [row["accuracy"] for row in result["rows"] if row["few"] == few]
+    return [100 * (accuracy["fine-tuned"] - accuracy["from scratch"]) for accuracy in rows]
+
+
+def spread(values: list[float]) -> float:
+    """The standard deviation; 0 of one value."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def measure(given) -> dict:
@@ -143,6 +156,7 @@ def measure(given) -> dict:
     return {
         "date": date.today().isoformat(),
         "data": given.data,
+        "size": given.size,
         "network": base.model.name,
         "start": given.start,
         "base_pictures": len(first.train),

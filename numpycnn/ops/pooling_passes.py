@@ -6,6 +6,7 @@ that its windows hold (`windows.cut`); it stays in a core's cache, and blocks ar
 never enters: a tap reads only the pixels that it really sees.
 """
 
+from collections.abc import Iterator
 from itertools import groupby
 
 import numpy as np
@@ -29,7 +30,7 @@ def maximum(x, window: Window) -> np.ndarray:
         if not (y[block] >= lowest).all():
             np.fmax(y[block], lowest, out=y[block])
 
-    each(piece, _blocks(window, x.shape, 2 * window.columns.stride * x.itemsize), x.nbytes + y.nbytes)
+    each(piece, _blocks(window, x.shape, _held(window, x.shape[3]) * x.itemsize), x.nbytes + y.nbytes)
     return y
 
 
@@ -44,7 +45,8 @@ def average(x, window: Window, divisors) -> np.ndarray:
         pooled(np.add, 0, x[pixels], own, total)
         y[block] = divide(total, block)
 
-    each(piece, _blocks(window, x.shape, 3 * window.columns.stride * wide.itemsize), x.nbytes + y.nbytes)
+    held = _held(window, x.shape[3]) + (x.dtype != wide)
+    each(piece, _blocks(window, x.shape, held * wide.itemsize), x.nbytes + y.nbytes)
     return y
 
 
@@ -60,10 +62,11 @@ def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
             wider = np.zeros((*share.shape[:2], own.columns.size, share.shape[3]), wide)
             for outputs, pixels in _taps(own.columns):
                 _add(wider[:, :, pixels], share[:, :, outputs], own.columns)
-            for outputs, pixels in _taps(own.rows):
+            for outputs, pixels in reversed(_taps(own.rows)):  # the first outputs of a pixel first, as block by block
                 _add(dx[n, rows, columns][:, pixels], wider[:, outputs], *own)
 
-    pieces = _blocks(window, x_shape, (1 + window.columns.stride) * wide.itemsize)
+    held = max(1, hands() // 2) * (1 + window.columns.stride) * wide.itemsize * x_shape[3]
+    pieces = list(whole_rows(window, x_shape[0], held))
     each(images, _by_images(pieces), 2 * dx.nbytes + dy.nbytes)
     return dx.astype(dy.dtype, copy=False)
 
@@ -80,11 +83,21 @@ def pooled(combine, start, x, own: Window, out) -> None:
         narrow = np.empty((len(x), own.rows.output, *x.shape[2:]), out.dtype)
         _combined(combine, start, [((slice(None), o), x[:, p]) for o, p in down], narrow)
     every = (slice(None), slice(None))
-    if own.columns.stride == 1 or (own.columns.kernel <= 3 and x.shape[3] >= NARROW):
+    if not _by_phase(own.columns, x.shape[3]):
         parts = [((*every, o), narrow[:, :, p]) for o, p in _taps(own.columns)]
     else:
         parts = [((*every, o), part) for o, part in _columns_by_phase(narrow, own.columns)]
     _combined(combine, start, parts, out)
+
+
+def _by_phase(columns: Axis, channels: int) -> bool:
+    """Whether pixels are gathered before they are combined: many are, or their loops would be short."""
+    return columns.stride > 1 and (columns.kernel > 3 or channels < NARROW)
+
+
+def _held(window: Window, channels: int) -> int:
+    """Numbers that `pooled` holds for each output and channel: what the rows leave, and that sorted by phase."""
+    return window.columns.stride * (2 if _by_phase(window.columns, channels) else 1)
 
 
 def _columns_by_phase(x, axis: Axis):
@@ -147,8 +160,16 @@ def _divider(divisors):
 
 
 def _blocks(window, x_shape, held: int) -> list[Block]:
-    """Blocks of outputs, `held` bytes of work for each and channel: at most 2 BLOCK_BYTES on all threads together."""
-    return list(blocks(window, x_shape[0], max(1, hands() // 2) * held * x_shape[3]))
+    """Blocks of outputs, `held` bytes of work for each and channel: all threads together stay below 2 BLOCK_BYTES."""
+    return list(blocks(window, x_shape[0], hands() * held * x_shape[3] * 5 // 4, 2))
+
+
+def whole_rows(window: Window, batch: int, held: int, times: int = 1) -> Iterator[Block]:
+    """Blocks of whole rows of outputs: then a pixel gets its sums in one order, however large the blocks are."""
+    rows, columns = window
+    narrow = Window(rows, columns._replace(output=min(1, columns.output)))
+    for block in blocks(narrow, batch, held * columns.output, times):
+        yield block._replace(columns=slice(0, columns.output))
 
 
 def _by_images(pieces: list[Block]) -> list[list[Block]]:

@@ -3,9 +3,9 @@
 The definition asks every tap of a window in turn (`by_taps`). There are two faster ways (`way_back`). Where windows
 lie side by side, whole rows of pixels are compared with their outputs (`by_tiles`). Else `by_places` finds the places
 of the maxima as the forward finds the maxima, down the rows and then across the columns: of every column of a window
-the first of its largest pixels, then of the columns with the window's largest that whose row comes first. The gradient goes
-back across the columns and up the rows, kh + kw steps in place of kh * kw. A place is a small integer, and to choose by
-it is one product, of the bits of numbers with 0 or 1: 20 times as fast as np.where where places are at random.
+the first of its largest pixels, then of the columns with the window's largest that whose row comes first. The gradient
+goes back across the columns and up the rows, kh + kw steps in place of kh * kw. A place is a small integer, and to
+choose by it is one product, of the bits of numbers with 0 or 1: 20 times as fast as np.where, of places at random.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from numpycnn.ops.arguments import accumulator
-from numpycnn.ops.pooling_passes import both_taps, pooled, within_phase
+from numpycnn.ops.pooling_passes import both_taps, pooled, whole_rows, within_phase
 from numpycnn.ops.threads import each, hands
-from numpycnn.ops.windows import Axis, Block, Window, blocks, cut
+from numpycnn.ops.windows import Axis, Window, blocks, cut
 
 DOWN, ACROSS = 1, 2
 """The axes of images along which a window has rows and columns."""
@@ -85,7 +85,8 @@ def _to_tiles(dx, dy, x, window: Window) -> None:
 def by_places(dy, x, window: Window) -> np.ndarray:
     """Any windows, block after block of whole rows. (Two threads would wait for each other's short steps.)"""
     dx, done = np.empty(x.shape, accumulator(x.dtype)), 0
-    for block in _blocks(dx, window):
+    held = (window.rows.stride + 1) * (window.columns.stride + 1) * dx.itemsize * x.shape[3]
+    for block in whole_rows(window, len(x), held, 2):
         (images, seen, _), own = cut(window, block)
         done = done if block.rows.start else 0
         end = max(done, window.rows.size if block.rows.stop == window.rows.output else seen.stop)
@@ -93,15 +94,6 @@ def by_places(dy, x, window: Window) -> np.ndarray:
         done = end
         _add_to_places(dx[images, seen], dy[block].astype(dx.dtype, copy=False), x[images, seen], own)
     return dx.astype(x.dtype, copy=False)
-
-
-def _blocks(dx, window: Window) -> Iterator[Block]:
-    """Blocks of whole rows of outputs."""
-    rows, columns = window
-    held = (rows.stride + 1) * (columns.stride + 1) * columns.output * dx.shape[3] * dx.itemsize
-    whole = Window(rows, columns._replace(output=min(1, columns.output)))
-    for block in blocks(whole, len(dx), held, 2):
-        yield block._replace(columns=slice(0, columns.output))
 
 
 def _add_to_places(dx, dy, x, window: Window) -> None:
