@@ -106,7 +106,7 @@ def test_separable_is_depthwise_then_pointwise():
 @pytest.mark.parametrize("pixels", [5, 70])
 @pytest.mark.parametrize("padding", ["valid", "same", ((0, 3), (5, 1))])
 def test_both_ways_forward_against_the_definition(groups, kernel_size, strides, dilation_rate, pixels, padding):
-    """At sizes of one block and of several (2 and 4 MiB), in integers to the bit."""
+    """At sizes of one block and of several (2 and 8 MiB), in integers to the bit."""
     rng = np.random.default_rng(pixels)
     x = rng.integers(-4, 5, (3, pixels, pixels + 1, 24)).astype(np.float32)
     kernel = rng.integers(-4, 5, (*kernel_size, 24 // groups, 10)).astype(np.float32)

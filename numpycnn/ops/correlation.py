@@ -30,8 +30,8 @@ from numpycnn.ops.scratch import scratch
 from numpycnn.ops.threads import slices
 from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, opposite, padded_pixels, slide, window_view
 
-TIMES = 2
-"""Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing, and these stay in the caches."""
+TIMES = 4
+"""Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing."""
 
 REGROUPED_BYTES = 2 * BLOCK_BYTES
 """The channels of a group are put side by side first where they take no more."""
@@ -246,7 +246,7 @@ def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarr
         outputs, filters = dy[..., own], part.shape[-1]
         total = part.reshape(-1, filters) if groups == 1 else np.zeros((prod(part.shape[:-1]), filters), part.dtype)
         first = True
-        for block in _column_blocks(window, pixels, least=min(total.shape)):
+        for block in _column_blocks(window, pixels):
             windows = _columns(pixels, window, block)
             own_outputs = outputs[block].reshape(len(windows), filters).astype(part.dtype, copy=False)
             for rows in _summed(len(windows), total.size):
@@ -344,9 +344,8 @@ def _copied(windows, copy) -> np.ndarray:
     return copy
 
 
-def _column_blocks(window, x, least: int = 1):
-    """Blocks of columns within TIMES BLOCK_BYTES, or twice that to have at least so many rows."""
-    row_bytes = len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize
+def _column_blocks(window, x):
+    """Blocks of columns within TIMES BLOCK_BYTES."""
     if _is_pixels(window) and x.flags.c_contiguous:
         return blocks(window, len(x), 1, max(TIMES, -(-x.size // BLOCK_BYTES)))  # one block: x as it is
-    return blocks(window, len(x), row_bytes, 2 * TIMES if least * row_bytes > TIMES * BLOCK_BYTES else TIMES)
+    return blocks(window, len(x), len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize, TIMES)

@@ -29,7 +29,8 @@ from typing import NamedTuple
 import numpy as np
 
 from numpycnn.ops.arguments import accumulator, fail
-from numpycnn.ops.correlation import TIMES, columns, correlate_to_input
+from numpycnn.ops.correlation import columns, correlate_to_input
+from numpycnn.ops.scratch import scratch
 from numpycnn.ops.windows import Axis, Block, Window, blocks, cut, opposite, window_view
 
 ALGORITHMS = {"winograd_2x2": 2, "winograd_4x4": 4}
@@ -39,6 +40,9 @@ POINTS = {2: [Fraction(1)], 4: [Fraction(5, 8), Fraction(3, 2)]}
 """Polynomials are evaluated at 0, at these and their negatives, and at infinity, which is their last coefficient."""
 
 TAPS = 3
+
+TIMES = 2
+"""Transformed pixels of a block take so many BLOCK_BYTES, and its products as many."""
 
 
 class Transforms(NamedTuple):
@@ -113,10 +117,12 @@ def winograd(m: int, x, kernel, bias, window: Window) -> np.ndarray:
     tiles = Window(*(_tiles(axis, m) for axis in window))
     for block in blocks(tiles, len(x), t * t * max(channels, filters) * dtype.itemsize, TIMES):
         pixels = window_view(x, tiles, block).transpose(3, 4, 0, 1, 2, 5)
-        counts = pixels.shape[2:5]
-        transformed = to_pixels @ pixels.reshape(t * t, -1).astype(dtype, copy=False)
-        products = transformed.reshape(t * t, prod(counts), channels) @ kernels
-        squares = (to_outputs @ products.reshape(t * t, -1)).reshape(m, m, *counts, filters)
+        counts, here = pixels.shape[2:5], prod(pixels.shape[2:5])
+        flat = scratch("columns", pixels.shape, dtype)
+        flat[...] = pixels
+        transformed = _times(to_pixels, flat.reshape(t * t, -1), "transformed").reshape(t * t, here, channels)
+        products = np.matmul(transformed, kernels, out=scratch("products", (t * t, here, filters), dtype))
+        squares = _times(to_outputs, products.reshape(t * t, -1), "columns").reshape(m, m, *counts, filters)
         outputs = _outputs(block, window, m)
         _put(squares, y[outputs])
         if not np.isfinite(y[outputs].sum()):
@@ -146,6 +152,10 @@ def _outputs(block: Block, window: Window, m: int) -> Block:
     height, width = window.output_shape
     rows = slice(block.rows.start * m, min(block.rows.stop * m, height))
     return Block(block.images, rows, slice(block.columns.start * m, min(block.columns.stop * m, width)))
+
+
+def _times(matrix, values, name: str) -> np.ndarray:
+    return np.matmul(matrix, values, out=scratch(name, (len(matrix), values.shape[1]), values.dtype))
 
 
 def _put(squares, part) -> None:
