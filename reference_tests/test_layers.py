@@ -240,7 +240,8 @@ def changes(layer, weights, dy, kept, whole):
         ),
         (("inputs",), [layers.BatchNormalization(), layers.LayerNormalization(), layers.LocalResponseNormalization()]),
         (("inputs",), [layers.Multiply(), layers.Maximum(), layers.RadialBasis(3)]),
-        (("inputs", "output"), [layers.MaxPooling2D(), layers.DepthMaxPooling2D(2), layers.GlobalMaxPooling2D()]),
+        (("inputs",), [layers.MaxPooling2D(), layers.DepthMaxPooling2D(2)]),
+        (("inputs", "output"), [layers.GlobalMaxPooling2D()]),
         (("inputs", "output"), [layers.Conv2DTranspose(3, 2, activation="relu"), layers.Dense(3, "softmax")]),
     ],
 )

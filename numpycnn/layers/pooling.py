@@ -55,7 +55,7 @@ class Pooling2D(Pooling):
 class MaxPooling2D(Pooling2D):
     """`ops.max_pool2d`: the largest pixel of every window."""
 
-    op, keeps = Op(ops.max_pool2d, ops.max_pool2d_backward), ("inputs", "output")
+    op, keeps = Op(ops.max_pool2d, ops.max_pool2d_backward), ("inputs",)
 
     pool_size: Pair = (2, 2)
     strides: Pair | None = None
@@ -77,7 +77,7 @@ class AveragePooling2D(Pooling2D):
 class DepthMaxPooling2D(Pooling):
     """`ops.depth_max_pool`: the largest of neighbouring channels. Sizes are in channels."""
 
-    op, keeps = Op(ops.depth_max_pool, ops.depth_max_pool_backward), ("inputs", "output")
+    op, keeps = Op(ops.depth_max_pool, ops.depth_max_pool_backward), ("inputs",)
 
     pool_size: int
     strides: int | None = None

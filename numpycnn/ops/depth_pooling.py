@@ -39,16 +39,16 @@ def depth_max_pool(x, pool_size, *, strides=None, padding="valid"):
 
 
 @ieee
-def depth_max_pool_backward(dy, x, pool_size, *, strides=None, padding="valid", y=None):
+def depth_max_pool_backward(dy, x, pool_size, *, strides=None, padding="valid"):
     """The gradient of a loss through `depth_max_pool`, to the first maximum: as `max_pool2d_backward`.
 
     >>> depth_max_pool_backward([[[[7.0]]]], np.array([[[[1.0, 4.0, 4.0]]]]), 3)
     array([[[[0., 7., 0.]]]])
     """
     op = "depth_max_pool_backward"
-    dy, x, y = floating(op, dy=dy, x=x, y=y)
+    dy, x = floating(op, dy=dy, x=x)
     window = depth_window(op, x, pool_size, strides, padding)
-    check_output(op, (*x.shape[:3], window.columns.output), dy=dy, y=y)
+    check_output(op, (*x.shape[:3], window.columns.output), dy=dy)
     columns = _channels_as_columns(x)
     return maximum_backward(_channels_as_columns(dy), columns, window).reshape(x.shape)
 

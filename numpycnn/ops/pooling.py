@@ -50,22 +50,22 @@ def max_pool2d(x, pool_size=2, *, strides=None, padding="valid"):
 
 
 @ieee
-def max_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid", y=None):
+def max_pool2d_backward(dy, x, pool_size=2, *, strides=None, padding="valid"):
     """The gradient of a loss through `max_pool2d`: each output gives all of it to the first maximum of its window.
 
     dx[n,p,q,c] = sum of dy[n,i,j,c] over the windows (i,j) whose first maximum in row order is (p,q)
 
     A NaN and -inf count as in `max_pool2d`. (TensorFlow lets a NaN in first place take the gradient of its window.)
 
-    Args: dy of the output's shape; y: the output; its values are not needed.   Returns: dx.
+    Args: dy of the output's shape.   Returns: dx.
 
     >>> max_pool2d_backward([[[[8.0]]]], np.array([1.0, 3.0, 3.0, 2.0]).reshape(1, 2, 2, 1)).ravel()
     array([0., 8., 0., 0.])
     """
     op = "max_pool2d_backward"
-    dy, x, y = floating(op, dy=dy, x=x, y=y)
+    dy, x = floating(op, dy=dy, x=x)
     window = pool_window(op, x, pool_size, strides, padding)
-    check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy, y=y)
+    check_output(op, (len(x), *window.output_shape, x.shape[3]), dy=dy)
     return maximum_backward(dy, x, window)
 
 

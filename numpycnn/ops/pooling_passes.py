@@ -55,18 +55,21 @@ def average_backward(dy, x_shape, window: Window, divisors) -> np.ndarray:
     wide, divide = accumulator(dy.dtype), _divider(divisors)
     dx = np.zeros(x_shape, wide)
 
-    def images(group):
-        for block in group:
-            (n, rows, columns), own = cut(window, block)
-            share = divide(dy[block].astype(wide), block)
-            wider = np.zeros((*share.shape[:2], own.columns.size, share.shape[3]), wide)
-            for outputs, pixels in _taps(own.columns):
-                _add(wider[:, :, pixels], share[:, :, outputs], own.columns)
-            for outputs, pixels in reversed(_taps(own.rows)):  # the first outputs of a pixel first, as block by block
-                _add(dx[n, rows, columns][:, pixels], wider[:, outputs], *own)
+    def piece(block):
+        (n, rows, columns), own = cut(window, block)
+        share = divide(dy[block].astype(wide), block)
+        wider = np.zeros((*share.shape[:2], own.columns.size, share.shape[3]), wide)
+        for outputs, pixels in _taps(own.columns):
+            _add(wider[:, :, pixels], share[:, :, outputs], own.columns)
+        for outputs, pixels in reversed(_taps(own.rows)):  # the first outputs of a pixel first, as block by block
+            _add(dx[n, rows, columns][:, pixels], wider[:, outputs], *own)
 
-    held = max(1, hands() // 2) * (1 + window.columns.stride) * wide.itemsize * x_shape[3]
-    pieces = list(whole_rows(window, x_shape[0], held))
+    def images(blocks):
+        for block in blocks:
+            piece(block)
+
+    held = (1 + window.columns.stride) * wide.itemsize * x_shape[3]
+    pieces = whole_rows(window, x_shape[0], _together(held), 2)
     each(images, _by_images(pieces), 2 * dx.nbytes + dy.nbytes)
     return dx.astype(dy.dtype, copy=False)
 
@@ -160,8 +163,13 @@ def _divider(divisors):
 
 
 def _blocks(window, x_shape, held: int) -> list[Block]:
-    """Blocks of outputs, `held` bytes of work for each and channel: all threads together stay below 2 BLOCK_BYTES."""
-    return list(blocks(window, x_shape[0], hands() * held * x_shape[3] * 5 // 4, 2))
+    """Blocks of outputs, `held` bytes of work for each and channel."""
+    return list(blocks(window, x_shape[0], _together(held * x_shape[3]), 2))
+
+
+def _together(held: int) -> int:
+    """What to give for `held` bytes, so that all threads together stay below 2 BLOCK_BYTES."""
+    return hands() * held * 5 // 4
 
 
 def whole_rows(window: Window, batch: int, held: int, times: int = 1) -> Iterator[Block]:
@@ -172,6 +180,6 @@ def whole_rows(window: Window, batch: int, held: int, times: int = 1) -> Iterato
         yield block._replace(columns=slice(0, columns.output))
 
 
-def _by_images(pieces: list[Block]) -> list[list[Block]]:
+def _by_images(pieces: Iterator[Block]) -> list[list[Block]]:
     """The blocks of the same images, whose windows may hold the same pixels, together."""
     return [list(group) for _, group in groupby(pieces, key=lambda block: block.images.start)]
