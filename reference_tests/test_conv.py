@@ -14,11 +14,11 @@ from numpycnn.ops.correlation import (
     pixel_by_pixel,
     spread,
     spread_by_taps,
-    stacked_columns,
     tap_by_tap,
     way_back,
     way_forward,
 )
+from numpycnn.ops.small_groups import correlate_groups
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
 from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
@@ -129,7 +129,7 @@ def test_both_ways_forward_against_the_definition(groups, kernel_size, strides, 
         ((3, 2, 4, 6), 1, 1, 240, columns),  # few pixels
         ((3, 2, 4, 6), (1, 2), 1, 256, columns),
         ((1, 1, 4, 6), 1, 1, 256, columns),  # a window is a pixel
-        ((3, 2, 8, 16), 1, 2, 256, stacked_columns),  # groups side by side
+        ((3, 2, 8, 16), 1, 2, 256, correlate_groups),  # groups side by side
         ((3, 2, 9, 18), 1, 2, 256, pixel_by_pixel),
     ],
 )
@@ -180,15 +180,17 @@ def test_which_way_back_is_chosen(kernel, strides, groups, chosen):
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.float64), (8, np.float16), (8, np.float32), (9, np.float32)])
 @pytest.mark.parametrize("strides", [1, (3, 2)])
-@pytest.mark.parametrize("budget", [2**12, 2**21])
-def test_groups_side_by_side_against_the_definition(channels, dtype, strides, budget, monkeypatch):
-    """At the sizes where a stack of products takes the place of one for each group, in integers to the bit."""
+@pytest.mark.parametrize("dilation_rate", [1, 2, (1, 9)])
+@pytest.mark.parametrize("padding", ["valid", "same", ((0, 5), (11, 1))])
+@pytest.mark.parametrize("budget", [2**10, 2**21])
+def test_small_groups_against_the_definition(channels, dtype, strides, dilation_rate, padding, budget, monkeypatch):
+    """At the sizes where small groups have a way of their own, in integers to the bit."""
     monkeypatch.setattr(windows, "BLOCK_BYTES", budget)
     rng = np.random.default_rng(channels)
-    x = rng.integers(-2, 3, (2, 9, 8, 3 * channels)).astype(dtype)
+    x = rng.integers(-2, 3, (2, 9, 21, 3 * channels)).astype(dtype)
     kernel = rng.integers(-2, 3, (4, 3, channels, 15)).astype(dtype)
-    window = sliding_window("test", x.shape[1:3], (4, 3), strides=strides, padding="same", dilation_rate=2)
-    options = {"strides": strides, "padding": "same", "dilation_rate": 2, "groups": 3}
+    sliding = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
+    window, options = sliding_window("test", x.shape[1:3], (4, 3), **sliding), {**sliding, "groups": 3}
     y = conv2d(x, kernel, **options)
     np.testing.assert_array_equal(y, by_taps(x, kernel, None, window, 3))
     dy = rng.integers(-2, 3, y.shape).astype(dtype)

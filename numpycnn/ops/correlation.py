@@ -9,8 +9,8 @@ Transposed convolution is the second of them read forwards. `by_taps` and `sprea
 `way_forward` chooses how the first is computed. `columns`: the windows of a block of outputs are copied as the rows of
 a matrix, which times the kernel is one matrix product, straight into the output. Where a window is a pixel, 1x1 without
 strides, the images are that matrix already. `pixel_by_pixel`: a product for each tap, of pixels where they lie, added
-to the outputs that see them. Groups are convolutions side by side; small ones are a stack of matrix products
-(`stacked_columns`), channels first, so that rows of pixels are copied.
+to the outputs that see them. Groups are convolutions side by side; small ones have a way of their own
+(`ops/small_groups.py`), channels first.
 
 `way_back` chooses how the second is. `tap_by_tap` is the definition in blocks; `spread` multiplies by all taps at once,
 channels first; and `gather` is the first contraction, over outputs instead of images, of the kernel turned round; with
@@ -27,8 +27,9 @@ from numpy.lib.stride_tricks import as_strided
 
 from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.scratch import scratch
+from numpycnn.ops.small_groups import correlate_groups, correlate_groups_to_kernel
 from numpycnn.ops.threads import slices
-from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, opposite, padded_pixels, slide, window_view
+from numpycnn.ops.windows import BLOCK_BYTES, Axis, Window, add_tap, blocks, opposite, window_view
 
 TIMES = 4
 """Blocks of columns take so many BLOCK_BYTES: larger matrix products gain nothing."""
@@ -37,7 +38,7 @@ REGROUPED_BYTES = 2 * BLOCK_BYTES
 """The channels of a group are put side by side first where they take no more."""
 
 SMALL_GROUP = 8
-"""Groups of at most so many channels are computed in one stack of matrix products."""
+"""Groups of at most so many channels are computed side by side (`small_groups`)."""
 
 MANY = 256
 """So few pixels are computed by columns: a product for each tap would be mostly its beginning."""
@@ -91,8 +92,8 @@ def correlate(x, kernel, bias, window: Window, groups, y=None) -> np.ndarray:
 def way_forward(x, kernel, window: Window, groups):
     """For each output and tap, `columns` copies the channels, `pixel_by_pixel` writes and adds the filters."""
     channels, filters = kernel.shape[2], kernel.shape[3] // groups
-    if _side_by_side(kernel, groups):
-        return stacked_columns
+    if _side_by_side(kernel.shape, groups):
+        return correlate_groups
     if any(axis.stride > 1 for axis in window) or len(window.taps) == 1 or 2 * filters > 3 * channels:
         return columns
     if prod(x.shape[:3]) < MANY or not np.isfinite(kernel.sum()):  # times the padding it is a NaN in columns
@@ -123,17 +124,6 @@ def pixel_by_pixel(x, kernel, window: Window, groups, y) -> None:
         _add_taps(x[..., channels], kernel[::-1, ::-1, :, own], opposite(window), y[..., own])
 
 
-def stacked_columns(x, kernel, window: Window, groups, y) -> None:
-    """Write the outputs of all groups into y, block by block, each group's matrix product one of a stack."""
-    matrices = _stack(kernel, groups).transpose(0, 2, 1).astype(y.dtype)
-    for block in _stacked_blocks(window, x):
-        part = y[block]
-        stack = _stacked_columns(x, window, block, groups)
-        products = scratch("products", (*matrices.shape[:2], stack.shape[2]), y.dtype)
-        np.matmul(matrices, stack, out=products)
-        part[...] = np.moveaxis(products.reshape(part.shape[3], *part.shape[:3]), 0, 3)
-
-
 def correlate_to_input(dy, kernel, window: Window, groups) -> np.ndarray:
     """Outputs (N, h, w, O) to images (N, H, W, C)."""
     return way_back(kernel, window, groups)(dy, kernel, window, groups)
@@ -144,7 +134,7 @@ def way_back(kernel, window: Window, groups):
     channels, filters = kernel.shape[2], kernel.shape[3] // groups
     if len(window.taps) > 1 and FEW * channels < filters:
         return spread
-    if not _is_pixels(window) and 2 * channels <= 3 * filters and not _side_by_side(kernel, groups):
+    if not _is_pixels(window) and 2 * channels <= 3 * filters and not _side_by_side(kernel.shape, groups):
         return tap_by_tap
     if not np.isfinite(kernel.sum()):  # times the padding of dy it would be a NaN where no output sees the pixel
         return spread_by_taps
@@ -233,15 +223,9 @@ def _turned(kernel, groups) -> np.ndarray:
 
 def correlate_to_kernel(dy, x, kernel_shape, window: Window, groups) -> np.ndarray:
     """Outputs (N, h, w, O) and images (N, H, W, C) to the kernel (kh, kw, C/g, O)."""
+    if _side_by_side(kernel_shape, groups):
+        return correlate_groups_to_kernel(dy, x, kernel_shape, window, groups)
     dkernel = np.zeros(kernel_shape, accumulator(x.dtype))
-    if _side_by_side(dkernel, groups):
-        stack = _stack(dkernel, groups)
-        for block in _stacked_blocks(window, x):
-            outputs = dy[block].astype(stack.dtype, copy=False).reshape(-1, groups, stack.shape[2])
-            stack += _stacked_columns(x, window, block, groups) @ outputs.transpose(1, 0, 2)
-        kh, kw, channels, filters = kernel_shape
-        stack = stack.reshape(groups, channels, kh, kw, filters // groups).transpose(2, 3, 1, 0, 4)
-        return stack.reshape(kernel_shape).astype(x.dtype, copy=False)
     for pixels, own, part in _by_group(x, dkernel, groups):
         outputs, filters = dy[..., own], part.shape[-1]
         total = part.reshape(-1, filters) if groups == 1 else np.zeros((prod(part.shape[:-1]), filters), part.dtype)
@@ -287,29 +271,9 @@ def _by_group(x, kernel, groups):
         yield np.ascontiguousarray(pixels) if pixels.nbytes <= REGROUPED_BYTES else pixels, own, kernel[..., own]
 
 
-def _side_by_side(kernel, groups) -> bool:
+def _side_by_side(kernel_shape, groups) -> bool:
     """Whether the groups are so small that a product for each would be mostly its beginning."""
-    return groups > 1 and 0 < kernel.shape[2] <= SMALL_GROUP and kernel.size > 0
-
-
-def _stack(kernel, groups) -> np.ndarray:
-    """(kh, kw, C/g, O) -> (g, C/g*kh*kw, O/g)."""
-    kh, kw, channels, filters = kernel.shape
-    split = kernel.reshape(kh, kw, channels, groups, filters // groups).transpose(3, 2, 0, 1, 4)
-    return split.reshape(groups, channels * kh * kw, filters // groups)
-
-
-def _stacked_columns(x, window, block, groups) -> np.ndarray:
-    """The block's windows, channels first, as columns: (g, C/g*kh*kw, images*rows*columns)."""
-    slab = np.moveaxis(padded_pixels(x, window, block), 3, 0).astype(accumulator(x.dtype), order="C")
-    windows = slide(np.moveaxis(slab, 0, 3), window, block).transpose(5, 3, 4, 0, 1, 2)
-    copy = scratch("columns", windows.shape, windows.dtype)
-    copy[...] = windows
-    return copy.reshape(groups, x.shape[3] // groups * len(window.taps), prod(windows.shape[3:]))
-
-
-def _stacked_blocks(window, x):
-    return blocks(window, len(x), len(window.taps) * x.shape[3] * accumulator(x.dtype).itemsize, TIMES)
+    return groups > 1 and kernel_shape[2] <= SMALL_GROUP and prod(kernel_shape) > 0
 
 
 def _split(kernel, groups) -> list[tuple[slice, slice]]:

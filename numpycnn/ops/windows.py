@@ -290,11 +290,7 @@ def window_view(x: np.ndarray, window: Window, block: Block, fill: float = 0) ->
 
     Only the pixels under this block are copied, and only where the block reaches into padding.
     """
-    return slide(padded_pixels(x, window, block, fill), window, block)
-
-
-def slide(slab: np.ndarray, window: Window, block: Block) -> np.ndarray:
-    """The windows of a block over its padded pixels, of whatever strides."""
+    slab = padded_pixels(x, window, block, fill)
     batch, _, _, channels = slab.shape
     sn, sh, sw, sc = slab.strides
     (rows, columns), (_, i, j) = window, block
