@@ -1,6 +1,6 @@
 """Print a table of times in milliseconds, the least of interleaved repeats, every side in a process of its own.
 
-    python -m benchmarks                                 all rows; about a quarter of an hour
+    python -m benchmarks                                 all rows; about five minutes
     python -m benchmarks --rows "conv 3x3" --repeats 20  rows whose name matches the regular expression
     python -m benchmarks nms 5000                        rows whose name holds both words
     python -m benchmarks --json table.json               everything as JSON too; --json - prints nothing else

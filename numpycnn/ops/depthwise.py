@@ -6,7 +6,7 @@ How their loops run is in depthwise_passes.py.
 from numpycnn.ops.arguments import IMAGES, accumulator, check_rank, check_shape, fail, floating, ieee
 from numpycnn.ops.conv import check_bias, conv2d, conv2d_backward
 from numpycnn.ops.correlation import sum_per_channel
-from numpycnn.ops.depthwise_passes import depthwise, depthwise_to_input, depthwise_to_kernel
+from numpycnn.ops.depthwise_passes import depthwise, depthwise_gradients
 from numpycnn.ops.windows import Window, sliding_window
 
 __all__ = [
@@ -46,11 +46,7 @@ def depthwise_conv2d_backward(dy, x, kernel, *, strides=1, padding="valid", dila
     channels, multiplier = kernel.shape[2:]
     check_shape(op, (len(x), *window.output_shape, channels * multiplier), "the shape of the output", dy=dy)
     dbias = sum_per_channel(dy.sum(axis=1, dtype=accumulator(dy.dtype)))  # down the rows first, whole rows at a time
-    return (
-        depthwise_to_input(dy, x, kernel, window),
-        depthwise_to_kernel(dy, x, kernel, window),
-        dbias.astype(dy.dtype, copy=False),
-    )
+    return (*depthwise_gradients(dy, x, kernel, window), dbias.astype(dy.dtype, copy=False))
 
 
 @ieee

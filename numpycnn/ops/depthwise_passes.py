@@ -48,6 +48,20 @@ def depthwise(x, kernel, bias, window: Window) -> np.ndarray:
     return y
 
 
+def depthwise_gradients(dy, x, kernel, window: Window) -> list[np.ndarray]:
+    """By the images and by the kernel. Where either is too little work to be shared, two threads make one each."""
+    whole, moved = [depthwise_to_input, depthwise_to_kernel], x.nbytes + dy.nbytes
+    if moved >= LEAST_BYTES:
+        return [gradient(dy, x, kernel, window) for gradient in whole]
+    found: list = [None, None]
+
+    def piece(k):
+        found[k] = whole[k](dy, x, kernel, window)
+
+    each(piece, range(2), len(window.taps) * moved)
+    return found
+
+
 def depthwise_to_input(dy, x, kernel, window: Window) -> np.ndarray:
     """Outputs back to images: with strides of 1 a depthwise convolution by the kernel turned around."""
     dtype, multiplier = accumulator(dy.dtype), kernel.shape[3]

@@ -33,7 +33,7 @@ def piecewise(op):
         def work(piece):
             flat[piece] = of(piece)
 
-        each(work, slices(y.size, 2 * accumulator(y.dtype).itemsize), sum(a.nbytes for a in arrays))
+        each(work, slices(y.size, 2 * accumulator(y.dtype).itemsize), y.nbytes + sum(a.nbytes for a in arrays))
         return y
 
     return in_pieces
