@@ -1,11 +1,11 @@
-"""The table of docs/benchmark_table.md from a file of measurements: python -m benchmarks.markdown FILE.json"""
+"""The table of docs/benchmark_table.md and its summary, from measurements: python -m benchmarks.markdown FILE.json"""
 
 import json
 import sys
 from pathlib import Path
 
 from benchmarks.rows import SIDES
-from benchmarks.table import ratio
+from benchmarks.table import ratio, summary
 
 HEADINGS = ("row", *SIDES, "ratio", "MB", "MB TF", "error", "error TF")
 
@@ -24,10 +24,16 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def bullets(rows: list[dict]) -> str:
+    """The geometric mean, and the rows that miss something."""
+    return "".join(f"- {line}\n" for line in summary(rows))
+
+
 def _rounded(value: float) -> str:
     """Three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 if __name__ == "__main__":
-    print(table(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["rows"]), end="")
+    measured = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["rows"]
+    print(table(measured), bullets(measured), sep="\n", end="")

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.rows import Row
 from benchmarks.sides import Sides
 
-PATIENCE = 2.0
+PATIENCE = 5.0
 """A side whose calls took so many seconds together is timed no longer on that row."""
 
 CLOSE, SLOW = ("numpycnn", "tensorflow"), 1.0

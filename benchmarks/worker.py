@@ -24,7 +24,7 @@ from benchmarks.rows import Call, Row, all_rows
 SPAN, CALLS = 0.03, 40
 """A request for times makes calls until this many seconds have passed, at most so many."""
 
-SLOW = 1.0
+SLOW = 2.0
 """Seconds from which a first call counts as well, and is the only one."""
 
 

@@ -79,20 +79,25 @@ def test_an_unknown_row_is_said():
 
 
 def test_the_page_quotes_what_was_measured():
-    from benchmarks.markdown import table
-    from benchmarks.table import faster_peers, ratio
+    from benchmarks.markdown import bullets, table
 
     text = (ROOT / "docs" / "benchmark_table.md").read_text(encoding="utf-8")
     (file,) = set(re.findall(r"docs/measured/benchmarks-[\d-]+\.json", text))
     measured = json.loads((ROOT / file).read_text(encoding="utf-8"))
-    assert table(measured["rows"]) in text
-    assert f"geometric mean {geometric_mean(measured['rows']):.2f}" in text
-    assert measured["environment"]["date"] in text
-    assert measured["environment"]["blas"]["architecture"] in text
-    above = [row["row"] for row in measured["rows"] if ratio(row) and ratio(row) > 2.5]
-    assert f"{len(above)} rows above 2.5" in text
-    slower = [row["row"] for row in measured["rows"] if faster_peers(row)]
-    assert f"A pure-NumPy library is faster on {len(slower)} of the rows" in text
+    assert f"{table(measured['rows'])}\n![" in text
+    assert f"\n\n{bullets(measured['rows'])}\nThe targets" in text
+    environment = measured["environment"]
+    assert f"On {environment['date']}, {environment['cpu']}, {environment['cores']} cores" in text
+    assert environment["blas"]["architecture"] in text
+
+
+def test_the_page_of_convolution_has_what_was_measured_of_winograd():
+    from benchmarks import winograd
+
+    measured = json.loads((ROOT / "docs" / "measured" / "winograd-2026-11-25.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "ops" / "convolution.md").read_text(encoding="utf-8")
+    assert "\n".join(map(winograd.line, measured["rows"])) in page
+    assert f"Measured on {measured['environment']['date']} on {measured['environment']['cpu']}" in page
 
 
 def test_the_picture_is_drawn(tmp_path):
