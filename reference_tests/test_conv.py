@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from numpycnn.ops.small_groups import correlate_groups
 from numpycnn.ops.windows import sliding_window
 from numpycnn.testing.catalogue.conv import conv2d_cases, depthwise_cases
 from numpycnn.testing.catalogue.conv_transpose import conv2d_transpose_cases
+from numpycnn.verification.tolerances import scaled_error
+from reference_tests.catalogue.conv import tf_conv2d
 from reference_tests.library import brute_force
 
 FAMILY = {
@@ -176,6 +179,32 @@ def test_which_way_back_is_chosen(kernel, strides, groups, chosen):
     assert way_back(np.ones(kernel), window, groups) is chosen
     if chosen is gather:
         assert way_back(np.full(kernel, np.inf), window, groups) is spread_by_taps
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(
+    ("channels", "filters", "groups", "pixels"),
+    [(8, 12, 1, 15), (8, 12, 1, 16), (8, 13, 1, 16), (3, 12, 1, 16), (3, 13, 1, 16), (16, 32, 2, 16), (18, 36, 2, 16)],
+)
+def test_tensorflow_where_the_way_changes(channels, filters, groups, pixels, padding):
+    """At 240 and 256 pixels, and on both sides of every ratio of filters to channels and of a small group."""
+    rng = np.random.default_rng(filters)
+    x, kernel = (
+        rng.normal(size=s).astype(np.float32) for s in ((1, pixels, 16, channels), (3, 2, channels // groups, filters))
+    )
+    options = {"strides": 1, "padding": padding, "dilation_rate": (1, 1), "groups": groups}
+    with tf.GradientTape() as tape:
+        inputs = tf.constant(x), tf.constant(kernel)
+        tape.watch(inputs)
+        y = tf_conv2d(*inputs, None, **options)
+    dy = rng.normal(size=y.shape).astype(np.float32)
+    theirs = [y, *tape.gradient(y, inputs, dy)]
+    sizes = [abs(a.astype(np.float64)) for a in (x, kernel, dy)]
+    scales = conv2d(*sizes[:2], **options), *conv2d_backward(sizes[2], *sizes[:2], **options)[:2]
+    ours = conv2d(x, kernel, **options), *conv2d_backward(dy, x, kernel, **options)[:2]
+    lengths = 6 * channels // groups, 6 * filters // groups, y[..., 0].numpy().size
+    for name, found, other, scale, length in zip(("y", "dx", "dkernel"), ours, theirs, scales, lengths, strict=True):
+        assert scaled_error(found, other.numpy(), scale, length=2 * length) <= 1, name
 
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.float64), (8, np.float16), (8, np.float32), (9, np.float32)])
