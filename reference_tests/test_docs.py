@@ -158,6 +158,9 @@ def test_the_page_on_training_quotes_what_was_measured():
     assert (resumed["resumed"], fashion["resumed"]) == (True, False)
     for key in ("history", "test_loss", "test_accuracy"):
         assert resumed[key] == fashion[key]
+    localizer = measured("digit_localizer-2026-11-25")
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in localizer["test"].items())
+    assert f"best epoch {localizer['best_epoch']} of {len(localizer['history'])}: {figures}" in page
 
 
 def test_links_that_leave_the_pages_are_https(monkeypatch):
