@@ -23,7 +23,7 @@ from reference_tests.drawn_boxes import boxes as draw_boxes
 from reference_tests.drawn_boxes import scored_boxes
 
 FLUSHED = float(np.finfo(np.float32).tiny)
-"""Scores below this, float32's smallest normal number, TensorFlow's kernel takes for 0."""
+"""Scores and overlaps below this, float32's smallest normal number, TensorFlow's kernel takes for 0."""
 
 THRESHOLDS = st.sampled_from([0.0, 0.1, 1 / 3, 0.5, 0.75, 1.0])
 LEAST = st.sampled_from([-np.inf, 0.0, 0.25])
@@ -125,6 +125,13 @@ def test_classes_suppress_only_their_own(scored, threshold, size):
     apart = sorted(np.concatenate(kept), key=lambda i: (-scores[i], i))
     together = non_max_suppression(boxes, scores, size, iou_threshold=threshold, classes=labels)
     assert together.tolist() == apart[:size]
+
+
+def test_an_overlap_below_the_normal_numbers_is_one():
+    boxes = np.float32([[0, 0, 1e10, 1e10], [0, 0, 5e-10, 5e-10]])
+    assert 0 < iou(boxes, boxes)[0, 1] < FLUSHED
+    assert non_max_suppression(boxes, np.float32([2, 1]), iou_threshold=0).tolist() == [0]
+    assert tensorflows(boxes, np.float32([2, 1]), iou_threshold=0).tolist() == [0, 1]
 
 
 @given(
