@@ -130,8 +130,8 @@ def test_classes_suppress_only_their_own(scored, threshold, size):
 def test_an_overlap_below_the_normal_numbers_is_one():
     boxes = np.float32([[0, 0, 1e10, 1e10], [0, 0, 5e-10, 5e-10]])
     assert 0 < iou(boxes, boxes)[0, 1] < FLUSHED
-    assert non_max_suppression(boxes, np.float32([2, 1]), iou_threshold=0).tolist() == [0]
-    assert tensorflows(boxes, np.float32([2, 1]), iou_threshold=0).tolist() == [0, 1]
+    assert non_max_suppression(boxes, np.float32([2, 1]), iou_threshold=0.0).tolist() == [0]
+    assert tensorflows(boxes, np.float32([2, 1]), iou_threshold=0.0).tolist() == [0, 1]
 
 
 @given(
