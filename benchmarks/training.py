@@ -1,6 +1,7 @@
 """Whole trainings, measured: test accuracy and seconds an epoch, with the machine they were measured on.
 
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.training digits        # NumPy
+    python -m benchmarks.training scenes                               # NumPy, a class and a box
     python -m benchmarks.training fashion_mnist [--devices gpu]        # TensorFlow
 
 Each prints its figures as JSON. The folder of the run (--out) keeps the rest; one that is there already is resumed.
@@ -17,12 +18,12 @@ from pathlib import Path
 
 from numpycnn.data import load_dataset
 from numpycnn.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
-from numpycnn.models import Sequential, fashion_mnist
-from numpycnn.training import Adam, CosineDecay, Nadam, TrainingConfig, train
+from numpycnn.models import Sequential, digit_localizer, fashion_mnist
+from numpycnn.training import Adam, CosineDecay, Head, Nadam, TrainingConfig, heads_in_words, train
 from numpycnn.training.batches import steps_of
 from numpycnn.training.run_folder import environment
 
-EPOCHS = {"digits": 8, "fashion_mnist": 6}
+EPOCHS = {"digits": 8, "fashion_mnist": 6, "scenes": 12}
 
 
 def digits_network():
@@ -42,12 +43,27 @@ def digits_network():
     )
 
 
+NETWORKS = {"digits": digits_network, "fashion_mnist": fashion_mnist, "scenes": digit_localizer}
+
+
+HEADS = {
+    "scenes": heads_in_words(
+        ("class_output", "box_output"),
+        ("class", "box"),
+        losses=["box_output=square_root_box"],
+        weights=["class_output=0.8", "box_output=0.2"],
+    )
+}
+
+
 def configuration(name: str, epochs: int, examples: int, devices: str) -> TrainingConfig:
     """The rate falls along half a cosine to 0 over the whole run."""
-    if name == "digits":
+    if name != "fashion_mnist":
         steps = epochs * steps_of(examples, 32)
-        rate = CosineDecay(0.003, decay_steps=steps)
-        return TrainingConfig(backend="numpy", epochs=epochs, batch_size=32, optimizer=Adam(learning_rate=rate))
+        optimizer = Adam(learning_rate=CosineDecay(0.003, decay_steps=steps))
+        return TrainingConfig(
+            backend="numpy", epochs=epochs, batch_size=32, optimizer=optimizer, heads=HEADS.get(name, (Head(),))
+        )
     rate = CosineDecay(0.001, decay_steps=epochs * steps_of(examples, 64))
     optimizer = Nadam(learning_rate=rate)
     return TrainingConfig(backend="tensorflow", epochs=epochs, batch_size=64, optimizer=optimizer, devices=devices)
@@ -56,7 +72,7 @@ def configuration(name: str, epochs: int, examples: int, devices: str) -> Traini
 def measured(name: str, epochs: int, devices: str, out: Path | None) -> dict:
     """One run, from the first step to the accuracy on the test set."""
     data = load_dataset(name)
-    model = digits_network() if name == "digits" else fashion_mnist()
+    model = NETWORKS[name]()
     config = configuration(name, epochs, len(data.train), devices)
     ends, resumed = [time.perf_counter()], out is not None and (out / "config.json").exists()
     start, load = environment(config), os.getloadavg()

@@ -100,6 +100,27 @@ def test_the_page_of_convolution_has_what_was_measured_of_winograd():
     assert f"Measured on {measured['environment']['date']} on {measured['environment']['cpu']}" in page
 
 
+def test_the_page_has_what_was_measured_of_the_limits():
+    from benchmarks import limits
+
+    (file,) = (ROOT / "docs" / "measured").glob("limits-*.json")
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "benchmark_table.md").read_text(encoding="utf-8")
+    assert "\n".join(map(limits.line, measured["rows"])) + "\n\n" in page
+    assert f"docs/measured/{file.name}" in page
+    assert f"On {measured['environment']['date']}, {measured['environment']['cpu']}" in page
+
+
+def test_what_was_tried_in_place_of_a_way_is_the_same():
+    from benchmarks import limits
+    from numpycnn.ops import depthwise_conv2d
+
+    x, kernel = limits.drawn((2, 14, 9, 5), (3, 3, 5, 1), seed=1)
+    np.testing.assert_allclose(
+        limits.multiplied_and_added(x, kernel, padding="same"), depthwise_conv2d(x, kernel, padding="same"), atol=1e-5
+    )
+
+
 def test_the_picture_is_drawn(tmp_path):
     from benchmarks.picture import main
 

@@ -183,14 +183,22 @@ def test_which_way_back_is_chosen(kernel, strides, groups, chosen):
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(
-    ("channels", "filters", "groups", "pixels"),
-    [(8, 12, 1, 15), (8, 12, 1, 16), (8, 13, 1, 16), (3, 12, 1, 16), (3, 13, 1, 16), (16, 32, 2, 16), (18, 36, 2, 16)],
+    ("channels", "filters", "groups", "width"),
+    [
+        (12, 18, 1, 30),
+        (12, 18, 1, 32),
+        (12, 19, 1, 32),
+        (3, 12, 1, 32),
+        (3, 13, 1, 32),
+        (16, 34, 2, 32),
+        (18, 38, 2, 32),
+    ],
 )
-def test_tensorflow_where_the_way_changes(channels, filters, groups, pixels, padding):
+def test_tensorflow_where_the_way_changes(channels, filters, groups, width, padding):
     """At 240 and 256 pixels, and on both sides of every ratio of filters to channels and of a small group."""
     rng = np.random.default_rng(filters)
     x, kernel = (
-        rng.normal(size=s).astype(np.float32) for s in ((1, pixels, 16, channels), (3, 2, channels // groups, filters))
+        rng.normal(size=s).astype(np.float32) for s in ((2, 4, width, channels), (3, 5, channels // groups, filters))
     )
     options = {"strides": 1, "padding": padding, "dilation_rate": (1, 1), "groups": groups}
     with tf.GradientTape() as tape:
@@ -202,7 +210,7 @@ def test_tensorflow_where_the_way_changes(channels, filters, groups, pixels, pad
     sizes = [abs(a.astype(np.float64)) for a in (x, kernel, dy)]
     scales = conv2d(*sizes[:2], **options), *conv2d_backward(sizes[2], *sizes[:2], **options)[:2]
     ours = conv2d(x, kernel, **options), *conv2d_backward(dy, x, kernel, **options)[:2]
-    lengths = 6 * channels // groups, 6 * filters // groups, y[..., 0].numpy().size
+    lengths = 15 * channels // groups, 15 * filters // groups, y[..., 0].numpy().size
     for name, found, other, scale, length in zip(("y", "dx", "dkernel"), ours, theirs, scales, lengths, strict=True):
         assert scaled_error(found, other.numpy(), scale, length=2 * length) <= 1, name
 
@@ -216,17 +224,17 @@ def test_small_groups_against_the_definition(channels, dtype, strides, dilation_
     """At the sizes where small groups have a way of their own, in integers to the bit."""
     monkeypatch.setattr(windows, "BLOCK_BYTES", budget)
     rng = np.random.default_rng(channels)
-    x = rng.integers(-2, 3, (2, 9, 21, 3 * channels)).astype(dtype)
-    kernel = rng.integers(-2, 3, (4, 3, channels, 15)).astype(dtype)
+    x = rng.integers(-2, 3, (2, 9, 21, 5 * channels)).astype(dtype)
+    kernel = rng.integers(-2, 3, (4, 3, channels, 30)).astype(dtype)
     sliding = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
-    window, options = sliding_window("test", x.shape[1:3], (4, 3), **sliding), {**sliding, "groups": 3}
+    window, options = sliding_window("test", x.shape[1:3], (4, 3), **sliding), {**sliding, "groups": 5}
     y = conv2d(x, kernel, **options)
-    np.testing.assert_array_equal(y, by_taps(x, kernel, None, window, 3))
+    np.testing.assert_array_equal(y, by_taps(x, kernel, None, window, 5))
     dy = rng.integers(-2, 3, y.shape).astype(dtype)
     dx, dkernel, _ = conv2d_backward(dy, x, kernel, **options)
-    np.testing.assert_array_equal(dx, spread_by_taps(dy, kernel, window, 3))
+    np.testing.assert_array_equal(dx, spread_by_taps(dy, kernel, window, 5))
     other = rng.integers(-2, 3, kernel.shape).astype(np.float64)
-    assert np.vdot(dkernel, other) == np.vdot(dy, by_taps(x.astype(np.float64), other, None, window, 3))
+    assert np.vdot(dkernel, other) == np.vdot(dy, by_taps(x.astype(np.float64), other, None, window, 5))
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])

@@ -146,11 +146,14 @@ def test_the_page_on_training_quotes_what_was_measured():
         assert trained["date"] in page
         return trained
 
-    digits, fashion = measured("digits-2026-11-25"), measured("fashion_mnist-2026-11-25")
-    for label, trained in (("digits | numpy, one thread", digits), ("fashion_mnist | tensorflow, cpu", fashion)):
+    digits, fashion, scenes = (measured(f"{name}-2026-11-25") for name in ("digits", "fashion_mnist", "scenes"))
+    labels = "digits | numpy, one thread", "fashion_mnist | tensorflow, cpu", "scenes | numpy"
+    for label, trained in zip(labels, (digits, fashion, scenes), strict=True):
         epoch = f"{median(trained['seconds_of_epochs']):.1f} s"
         seconds = f"{trained['seconds_in_all']} s | {epoch} | {trained['processor_seconds']} s"
-        accuracy = f"{100 * trained['test_accuracy']:.2f} %"
+        accuracy = f"{100 * trained.get('test_accuracy', trained.get('test_class_output_accuracy')):.2f} %"
+        if "test_box_output_iou" in trained:
+            accuracy += f", mean IoU {trained['test_box_output_iou']:.2f}"
         assert f"| {label} | {accuracy} | {len(trained['history'])} | {seconds} |" in page
     assert digits["test_accuracy"] > 0.98
     assert fashion["test_accuracy"] > 0.92
@@ -158,9 +161,8 @@ def test_the_page_on_training_quotes_what_was_measured():
     assert (resumed["resumed"], fashion["resumed"]) == (True, False)
     for key in ("history", "test_loss", "test_accuracy"):
         assert resumed[key] == fashion[key]
-    localizer = measured("digit_localizer-2026-11-25")
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in localizer["test"].items())
-    assert f"best epoch {localizer['best_epoch']} of {len(localizer['history'])}: {figures}" in page
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in scenes.items() if name.startswith("test_"))
+    assert f"best epoch {scenes['best_epoch']} of {len(scenes['history'])}: {figures}" in page
 
 
 def test_links_that_leave_the_pages_are_https(monkeypatch):

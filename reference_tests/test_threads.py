@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numpycnn import ops
-from numpycnn.ops import conv2d, conv2d_backward, threads
+from numpycnn.ops import conv2d, conv2d_backward, depthwise_passes, threads
 from numpycnn.ops.scratch import KEPT_BYTES, scratch
 
 HUGE = 2**40
@@ -115,7 +115,7 @@ def test_slices_cover_all_in_pieces_of_about_one_size():
 
 
 def calls():
-    """Each op that is shared out, on arrays large enough to be."""
+    """Each op that is shared out."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((7, 53, 46, 24), np.float32)
     dy = rng.standard_normal(x.shape, np.float32)
@@ -140,6 +140,7 @@ def calls():
         "batch_normalization_train_backward": lambda: ops.batch_normalization_train_backward(dy, x, gamma=gamma),
         "depthwise_conv2d": lambda: ops.depthwise_conv2d(x, kernel, beta, padding="same"),
         "depthwise_conv2d_backward": lambda: ops.depthwise_conv2d_backward(dy, x, kernel, padding="same"),
+        "depthwise gradients side by side": lambda: ops.depthwise_conv2d_backward(dy, x, kernel, padding="same"),
         "conv2d in groups": lambda: conv2d(x, in_groups, beta, padding="same", groups=8),
         "conv2d_backward in groups": lambda: conv2d_backward(dy, x, in_groups, padding="same", groups=8),
         "softmax": lambda: ops.softmax(x),
@@ -151,7 +152,10 @@ def calls():
 
 @pytest.mark.parametrize("name", calls())
 def test_the_number_of_threads_changes_no_bit(name, monkeypatch):
-    monkeypatch.setattr(threads, "PIECE_BYTES", 2**17)  # many pieces
+    """Of many pieces, all shared out."""
+    monkeypatch.setattr(threads, "PIECE_BYTES", 2**17)
+    monkeypatch.setattr(threads, "LEAST_BYTES", 0)
+    monkeypatch.setattr(depthwise_passes, "LEAST_BYTES", HUGE if name.endswith("side by side") else 0)
     call, found = calls()[name], []
     for count in ("1", "2", "4", "4"):
         monkeypatch.setenv("NUMPYCNN_THREADS", count)
@@ -178,11 +182,20 @@ def test_a_pooling_takes_its_output_and_four_megabytes(size, hands):
         assert peak < result.nbytes + 4e6
 
 
-@pytest.mark.parametrize(("groups", "filters"), [(32, 128), (4, 96)])
-def test_a_convolution_in_groups_takes_its_output_and_sixteen_megabytes(groups, filters):
+@pytest.mark.parametrize(
+    ("images", "kernel_size", "groups", "filters"),
+    [
+        ((4, 57, 56), (3, 5), 32, 160),
+        ((4, 57, 56), (3, 5), 4, 96),
+        ((2, 1, 20_000), (11, 5), 32, 160),
+        ((7, 400, 9), (150, 2), 32, 160),
+    ],
+)
+def test_a_convolution_in_groups_takes_its_output_and_sixteen_megabytes(images, kernel_size, groups, filters):
+    """Of large images, of one that is a single row, and with a kernel that is taller than what is made at a time."""
     rng = np.random.default_rng(0)
-    x, dy = rng.standard_normal((4, 56, 56, 128), np.float32), rng.standard_normal((4, 56, 56, filters), np.float32)
-    kernel = rng.standard_normal((3, 3, 128 // groups, filters), np.float32)
+    x, dy = (rng.standard_normal((*images, channels), np.float32) for channels in (128, filters))
+    kernel = rng.standard_normal((*kernel_size, 128 // groups, filters), np.float32)
     for call in (
         lambda: (conv2d(x, kernel, padding="same", groups=groups),),
         lambda: conv2d_backward(dy, x, kernel, padding="same", groups=groups),

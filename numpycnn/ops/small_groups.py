@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from numpycnn.ops import windows
 from numpycnn.ops.arguments import accumulator
 from numpycnn.ops.scratch import scratch
 from numpycnn.ops.windows import Axis, Window, blocks, cut
@@ -49,11 +50,12 @@ def correlate_groups_to_kernel(dy, x, kernel_shape, window: Window, groups) -> n
 
 
 def _blocks(x, window: Window, y) -> Iterator[tuple[np.ndarray, Window, np.ndarray]]:
-    """Blocks of whole rows: their images, the window over those, and their outputs."""
-    copied = window.columns.kernel * x.shape[3] * accumulator(x.dtype).itemsize * window.columns.output
-    rows = Window(window.rows, window.columns._replace(output=min(1, window.columns.output)))
-    for block in blocks(rows, len(x), copied, TIMES):
-        block = block._replace(columns=slice(0, window.columns.output))
+    """Blocks whose copied pixels, and whose products and sums, each fit: images, the window over them, and outputs."""
+    rows, columns = window
+    held = max(columns.kernel * x.shape[3], 2 * y.shape[3]) * accumulator(x.dtype).itemsize
+    beyond = (rows.extent - 1) // rows.stride  # rows that are copied beside those of the outputs
+    fit = TIMES * windows.BLOCK_BYTES // max(1, held * columns.output) - beyond
+    for block in blocks(window, len(x), held + -(-held * beyond // max(1, min(rows.output, fit))), TIMES):
         pixels, own = cut(window, block)
         yield x[pixels], own, y[block]
 
@@ -61,7 +63,7 @@ def _blocks(x, window: Window, y) -> Iterator[tuple[np.ndarray, Window, np.ndarr
 def _rows_of_taps(x, window: Window, groups, dtype) -> Iterator[tuple[int, np.ndarray]]:
     """For every row a of taps: a matrix of its taps by outputs for every image and group, (n, g, C/g*kw, h*w)."""
     (rows, columns), (n, _, _, channels) = window, x.shape
-    for taps in _phases(rows):
+    for taps in _sharing(rows):
         further = [(a - taps[0]) * rows.dilation // rows.stride for a in taps]
         copies = scratch("columns", (n, channels, columns.kernel, rows.output + further[-1], columns.output), dtype)
         _copy_columns(x, window, taps[0], copies)
@@ -77,7 +79,7 @@ def _copy_columns(x, window: Window, a: int, copies) -> None:
     """
     columns, width = window.columns, copies.shape[4]
     rows = copies.reshape(*copies.shape[:3], -1)
-    for taps in _phases(columns):
+    for taps in _sharing(columns):
         for before, b in zip([None, *taps], taps, strict=False):
             done = 0
             if before is not None:
@@ -105,7 +107,7 @@ def _swap(source, to) -> None:
             to[image, row : row + step] = source[image, row : row + step]
 
 
-def _phases(axis: Axis) -> list[list[int]]:
+def _sharing(axis: Axis) -> list[list[int]]:
     """The taps that see the same pixels, those at one remainder of the stride."""
     found = defaultdict(list)
     for k in range(axis.kernel):
