@@ -3,24 +3,20 @@
 python -m benchmarks.limits [--repeats 20] [--json limits.json]
 """
 
-import argparse
 import cProfile
-import json
 import mmap
 import os
 import pstats
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 
-from benchmarks.environment import environment
 from benchmarks.families import networks
+from benchmarks.own_process import command
 from benchmarks.rows import drawn
-from benchmarks.sides import DROPPED
 from numpycnn.ops import conv2d, correlation, depthwise_conv2d, small_groups, threads
 from numpycnn.ops.windows import sliding_window
 
@@ -167,19 +163,5 @@ def line(record: dict) -> str:
     return f"| {record['row']} | {1e3 * record['min']:.3g} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    slowed = [name for name in DROPPED if name in os.environ]
-    if slowed:
-        parser.error(f"{', '.join(slowed)} must not be set: it changes the matrix products.")
-    records = measured(options.repeats)
-    print(*map(line, records), sep="\n")
-    if options.json:
-        options.json.write_text(json.dumps({"environment": environment(), "rows": records}, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, measured, line)

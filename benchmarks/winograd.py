@@ -6,18 +6,13 @@ Every 3x3 convolution without strides of the large table, forward, all algorithm
 error is the largest difference from float64, relative to the largest output; MB the most that one call took at once.
 """
 
-import argparse
-import json
-import os
 import time
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.environment import environment
 from benchmarks.families.convolution import CASES, Convolution
-from benchmarks.sides import DROPPED
+from benchmarks.own_process import command
 from benchmarks.worker import numpys_peak
 from numpycnn.ops import conv2d
 from numpycnn.ops.winograd import ALGORITHMS
@@ -54,20 +49,10 @@ def line(record: dict) -> str:
     return "| " + " | ".join([record["row"], *cells, *(f"{a['bytes'] / 1e6:.1f}" for a in own)]) + " |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    slowed = [name for name in DROPPED if name in os.environ]
-    if slowed:
-        parser.error(f"{', '.join(slowed)} must not be set: it changes the matrix products.")
+def measured_all(repeats: int) -> list[dict]:
     plain = [case for case in CASES if (case.kernel, case.strides, case.groups) == (3, 1, 1)]
-    records = [measured(case, options.repeats) for case in plain]
-    print(*map(line, records), sep="\n")
-    if options.json:
-        options.json.write_text(json.dumps({"environment": environment(), "rows": records}, indent=1) + "\n")
+    return [measured(case, repeats) for case in plain]
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, measured_all, line)
